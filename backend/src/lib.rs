@@ -1,0 +1,5 @@
+//! Sundial, a self-hosted, multi-tenant time-data service.
+pub mod config;
+pub mod error;
+pub mod guard;
+pub use error::{Error, Result};

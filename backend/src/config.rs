@@ -1,0 +1,171 @@
+//! Every setting: flag > environment > file > default.
+//!
+//! Invariant: secrets are `SecretString`, so that no Debug, log or error shows them, and come from the environment or a
+//! file of their own: a flag could be read by any process of the machine, so none is documented for them.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// Where the data is.
+#[derive(Args, Clone, Debug)]
+pub struct DatabaseConfig {
+    /// `sqlite:FILE` or `postgres://USER@HOST/NAME`
+    #[arg(
+        long = "database-url",
+        env = "SUNDIAL_DATABASE_URL",
+        default_value = "sqlite:sundial.db",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub url: SecretString,
+    /// Most connections to the database
+    #[arg(
+        long = "database-connections",
+        env = "SUNDIAL_DATABASE_CONNECTIONS",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(2..=1000),
+        value_name = "NUMBER"
+    )]
+    pub connections: u32,
+}
+
+/// The GitHub that people sign in with.
+#[derive(Args, Clone, Debug)]
+pub struct GithubConfig {
+    /// GitHub's web address; of an Enterprise Server `https://HOST`
+    #[arg(
+        long = "github-url",
+        env = "SUNDIAL_GITHUB_URL",
+        default_value = "https://github.com",
+        value_name = "URL"
+    )]
+    pub url: Url,
+    /// GitHub's API address; of an Enterprise Server `https://HOST/api/v3`
+    #[arg(
+        long = "github-api-url",
+        env = "SUNDIAL_GITHUB_API_URL",
+        default_value = "https://api.github.com",
+        value_name = "URL"
+    )]
+    pub api_url: Url,
+    /// Client id of the OAuth app; without one nobody can sign in, and only ingest tokens count
+    #[arg(
+        long = "github-client-id",
+        env = "SUNDIAL_GITHUB_CLIENT_ID",
+        value_name = "ID"
+    )]
+    pub client_id: Option<String>,
+    /// Client secret of the OAuth app (environment only)
+    #[arg(
+        long = "github-client-secret",
+        env = "SUNDIAL_GITHUB_CLIENT_SECRET",
+        hide = true,
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub client_secret: Option<SecretString>,
+    /// File that holds the client secret of the OAuth app
+    #[arg(
+        long = "github-client-secret-file",
+        env = "SUNDIAL_GITHUB_CLIENT_SECRET_FILE",
+        value_name = "FILE"
+    )]
+    pub client_secret_file: Option<PathBuf>,
+}
+
+/// Settings of `sundial serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeConfig {
+    /// Address of the page, the API and the sign-in
+    #[arg(
+        long,
+        env = "SUNDIAL_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+    /// Address of /livez, /readyz and /metrics, which no ingress exposes
+    #[arg(
+        long,
+        env = "SUNDIAL_MANAGEMENT_LISTEN",
+        default_value = "127.0.0.1:8081",
+        value_name = "ADDRESS"
+    )]
+    pub management_listen: SocketAddr,
+    /// Address that people type; sign-in returns there [default: http:// and the listen address]
+    #[arg(long, env = "SUNDIAL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Url>,
+    /// Log lines: `auto` is pretty on a terminal and JSON elsewhere
+    #[arg(
+        long,
+        env = "SUNDIAL_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+    /// Where the data is.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// The GitHub that people sign in with.
+    #[command(flatten)]
+    pub github: GithubConfig,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines: one object a line.
+    Json,
+}
+
+impl ServeConfig {
+    /// The address that people type, without a slash at its end.
+    pub fn public_url(&self) -> Url {
+        let fallback = || Url::parse(&format!("http://{}", self.listen));
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => fallback().unwrap_or_else(|_| self.github.url.clone()),
+        }
+    }
+}
+
+impl GithubConfig {
+    /// The OAuth app's id and secret, if sign-in is set up.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when one is there without the other, or the secret's file can't be read.
+    pub fn credentials(&self) -> Result<Option<(String, SecretString)>> {
+        let secret = match (&self.client_secret, &self.client_secret_file) {
+            (Some(secret), _) => Some(secret.clone()),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    Error::bad_input(format!(
+                        "the client secret's file {}: {error}",
+                        file.display()
+                    ))
+                })?;
+                Some(SecretString::from(text.trim().to_owned()))
+            }
+            (None, None) => None,
+        };
+        match (&self.client_id, secret) {
+            (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(Error::bad_input(
+                "there is a GitHub client id and no secret: set SUNDIAL_GITHUB_CLIENT_SECRET or --github-client-secret-file",
+            )),
+            (None, Some(_)) => Err(Error::bad_input(
+                "there is a GitHub client secret and no id: set SUNDIAL_GITHUB_CLIENT_ID",
+            )),
+        }
+    }
+}

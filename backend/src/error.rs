@@ -1,0 +1,70 @@
+//! The one error of the crate, and its single mapping to GraphQL codes and HTTP.
+
+use sea_orm::DbErr;
+
+/// What can go wrong, worded for the person who reads it: the cause, then the next step.
+///
+/// Invariant: no variant but [`Error::Internal`] carries anything of the inside, and that one is
+/// never shown: [`Error::code`] and a trace id are all that leaves.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is signed in, or what was shown as proof counts no more.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The asker is known in this tenant, and the role is too low.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Absent, or not the asker's: the same answer.
+    #[error("no such {0}, or it is not open to you")]
+    NotFound(&'static str),
+    /// The input can't be taken as it is.
+    #[error("{0}")]
+    BadInput(String),
+    /// The request contradicts what is stored.
+    #[error("{0}")]
+    Conflict(String),
+    /// The query asks for more than one request may.
+    #[error("{0}")]
+    TooCostly(String),
+    /// GitHub did not answer, so nobody can be checked.
+    #[error("GitHub can't be asked at the moment ({0}); try again shortly")]
+    GithubUnavailable(String),
+    /// A fault of the server's own.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// A result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The code from the API's closed list, as `extensions.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Unauthenticated(_) => "UNAUTHENTICATED",
+            Error::Forbidden(_) => "FORBIDDEN",
+            Error::NotFound(_) => "NOT_FOUND",
+            Error::BadInput(_) => "BAD_USER_INPUT",
+            Error::Conflict(_) => "CONFLICT",
+            Error::TooCostly(_) => "QUERY_TOO_COSTLY",
+            Error::GithubUnavailable(_) => "GITHUB_UNAVAILABLE",
+            Error::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// A fault of the server's own, told by what it was doing and the cause.
+    pub fn internal(doing: &str, cause: impl std::fmt::Display) -> Self {
+        Error::Internal(format!("{doing}: {cause}"))
+    }
+
+    /// Input that can't be taken, in words that say what to do.
+    pub fn bad_input(words: impl std::fmt::Display) -> Self {
+        Error::BadInput(words.to_string())
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Error::internal("the database refused", error)
+    }
+}

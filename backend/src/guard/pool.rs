@@ -1,0 +1,204 @@
+//! The database connection, private to the guard.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbBackend,
+    sqlx::{self, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
+};
+use secrecy::{ExposeSecret, SecretString};
+use sundial_migration::{Migrator, MigratorTrait};
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::{Error, Result},
+    guard::{
+        AtLeast, Editor, Principal, Role, Snapshot, TenantScope,
+        scope::enter,
+        transaction::{Access, Transaction},
+    },
+};
+
+/// The database. Cheap to clone; holds the only connection and hands out scopes, never itself.
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    connection: DatabaseConnection,
+    /// SQLite has one writer at a time: waiting here is fair, waiting for its lock is not.
+    writer: Arc<Semaphore>,
+}
+
+/// The two databases that Sundial runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// One file, the embedded default.
+    Sqlite,
+    /// Production; row-level security is the second fence.
+    Postgres,
+}
+
+impl Pool {
+    /// Opens `url`: `sqlite:path/to/file.db` (made if absent) or `postgres://…`, with up to
+    /// `connections` connections.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database can't be reached, without the URL's password.
+    pub async fn open(url: &SecretString, connections: u32) -> Result<Self> {
+        let url = url.expose_secret();
+        if !["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            return Err(Error::bad_input(
+                "the database URL must start with `sqlite:` or `postgres://`, for example `sqlite:sundial.db`",
+            ));
+        }
+        // SeaORM knows PostgreSQL by the shorter of its two customary schemes alone.
+        let url = match url.strip_prefix("postgresql:") {
+            Some(rest) => format!("postgres:{rest}"),
+            None => url.to_owned(),
+        };
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false)
+            .map_sqlx_sqlite_opts(|options| {
+                options
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // What is acknowledged is on disk.
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(10))
+            })
+            // A `begin()` that was dropped half-way (client gone, timeout) hands back a connection
+            // that is still inside a transaction; later writes on it would be acknowledged and lost.
+            .map_sqlx_postgres_pool_opts(|options| {
+                options.after_release(|connection, _| {
+                    Box::pin(async move {
+                        sqlx::Executor::execute(connection, "ROLLBACK").await?;
+                        Ok(true)
+                    })
+                })
+            })
+            .map_sqlx_sqlite_pool_opts(|options| {
+                options.after_release(|connection, _| {
+                    Box::pin(async move {
+                        // SQLite calls it an error when there is nothing to roll back: the usual case.
+                        let nothing_open = sqlx::Executor::execute(connection, "ROLLBACK").await;
+                        drop(nothing_open);
+                        Ok(true)
+                    })
+                })
+            });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that connects"
+        )]
+        let connection = Database::connect(options)
+            .await
+            .map_err(|error| Error::internal("the database can't be reached", error))?;
+        Ok(Pool(Arc::new(Inner {
+            connection,
+            writer: Arc::new(Semaphore::new(1)),
+        })))
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> Backend {
+        match self.connection().get_database_backend() {
+            DbBackend::Postgres => Backend::Postgres,
+            _ => Backend::Sqlite,
+        }
+    }
+
+    /// Opens the tenant named `slug` for writing, in a transaction of its own, which
+    /// [`TenantScope::commit`] ends. Dropping the scope leaves everything as it was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a tenant that is absent or not the principal's, [`Error::Forbidden`]
+    /// when the principal's role is below `R`.
+    pub async fn enter<R: AtLeast<Editor>>(
+        &self,
+        principal: &Principal,
+        slug: &str,
+    ) -> Result<TenantScope<R>> {
+        enter(self.write(), principal, slug).await
+    }
+
+    /// One consistent view of the database for everything that one request reads.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.read())
+    }
+
+    /// Opens the tenant named `slug` for reading, in a view of its own.
+    ///
+    /// # Errors
+    /// As [`Pool::enter`].
+    pub async fn look<R: Role>(&self, principal: &Principal, slug: &str) -> Result<TenantScope<R>> {
+        enter(self.read(), principal, slug).await
+    }
+
+    /// Applies all changes to the tables that are still missing.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn migrate_up(&self) -> Result<()> {
+        Ok(Migrator::up(self.connection(), None).await?)
+    }
+
+    /// Takes back the last `steps` changes, with the data in what they created.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn migrate_down(&self, steps: u32) -> Result<()> {
+        Ok(Migrator::down(self.connection(), Some(steps)).await?)
+    }
+
+    /// The names of the changes in order, each with whether it is applied.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn migrations(&self) -> Result<Vec<(String, bool)>> {
+        let applied = match Migrator::get_applied_migrations(self.connection()).await {
+            Ok(applied) => applied,
+            // No table of migrations: nothing is applied.
+            Err(_) => Vec::new(),
+        };
+        let applied: Vec<&str> = applied.iter().map(|migration| migration.name()).collect();
+        Ok(Migrator::get_migration_files()
+            .iter()
+            .map(|migration| {
+                (
+                    migration.name().to_owned(),
+                    applied.contains(&migration.name()),
+                )
+            })
+            .collect())
+    }
+
+    /// Closes all connections, after those in use are given back.
+    pub async fn close(&self) {
+        if let Err(error) = self.connection().close_by_ref().await {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+
+    pub(in crate::guard) fn read(&self) -> Transaction {
+        Transaction::new(self.clone(), Access::Read)
+    }
+
+    pub(in crate::guard) fn write(&self) -> Transaction {
+        Transaction::new(self.clone(), Access::Write)
+    }
+
+    pub(in crate::guard) fn connection(&self) -> &DatabaseConnection {
+        &self.0.connection
+    }
+
+    pub(in crate::guard) fn writer(&self) -> Arc<Semaphore> {
+        self.0.writer.clone()
+    }
+}

@@ -1,0 +1,145 @@
+//! Who is asking.
+//!
+//! Invariant: only `identity` makes a principal, after it has checked the proof.
+
+use crate::guard::table::{access_rule, access_rule::RoleName};
+
+/// Who is asking: a person by GitHub, or a machine by an ingest token.
+#[derive(Clone, Debug)]
+pub struct Principal(pub(in crate::guard) Kind);
+
+#[derive(Clone, Debug)]
+pub(in crate::guard) enum Kind {
+    Person(Person),
+    Token(Token),
+}
+
+/// A GitHub account and what GitHub says it belongs to.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// GitHub's numeric id: logins can change hands.
+    pub account_id: i64,
+    /// GitHub login, to be shown.
+    pub login: String,
+    /// The person's name, or the login where GitHub has none.
+    pub name: String,
+    /// Where GitHub keeps the picture.
+    pub avatar_url: Option<String>,
+    /// Active memberships.
+    pub memberships: Memberships,
+}
+
+/// Organisations and teams that a person is an active member of, in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Memberships {
+    /// Logins of organisations.
+    pub organizations: Vec<String>,
+    /// Organisation and team slug.
+    pub teams: Vec<(String, String)>,
+}
+
+/// An ingest token: opens one tenant, as `EDITOR`.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The tenant that it was made for.
+    pub(crate) tenant_id: i32,
+    /// Its number within the tenant.
+    pub(crate) id: i32,
+    /// The name it was given, to be shown.
+    pub name: String,
+}
+
+impl Principal {
+    pub(crate) fn person(person: Person) -> Self {
+        Principal(Kind::Person(person))
+    }
+
+    pub(crate) fn token(token: Token) -> Self {
+        Principal(Kind::Token(token))
+    }
+
+    /// The person behind the request, if it is one.
+    pub fn as_person(&self) -> Option<&Person> {
+        match &self.0 {
+            Kind::Person(person) => Some(person),
+            Kind::Token(_) => None,
+        }
+    }
+
+    /// The ingest token behind the request, if it is one.
+    pub fn as_token(&self) -> Option<&Token> {
+        match &self.0 {
+            Kind::Token(token) => Some(token),
+            Kind::Person(_) => None,
+        }
+    }
+}
+
+impl Memberships {
+    /// The highest role that `rules` give to these memberships.
+    ///
+    /// A rule with a team counts only together with its organisation: a team's name alone opens
+    /// nothing.
+    pub fn role<'a>(
+        &self,
+        rules: impl IntoIterator<Item = &'a access_rule::Model>,
+    ) -> Option<RoleName> {
+        rules
+            .into_iter()
+            .filter(|rule| self.satisfy(rule))
+            .map(|rule| rule.role)
+            .max()
+    }
+
+    fn satisfy(&self, rule: &access_rule::Model) -> bool {
+        if rule.team.is_empty() {
+            self.organizations.contains(&rule.organization)
+        } else {
+            self.teams.iter().any(|(organization, team)| {
+                *organization == rule.organization && *team == rule.team
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(organization: &str, team: &str, role: RoleName) -> access_rule::Model {
+        access_rule::Model {
+            tenant_id: 1,
+            organization: organization.into(),
+            team: team.into(),
+            role,
+        }
+    }
+
+    fn member() -> Memberships {
+        Memberships {
+            organizations: vec!["mcce".into()],
+            teams: vec![("mcce".into(), "g1".into()), ("other".into(), "ops".into())],
+        }
+    }
+
+    #[test]
+    fn highest_matching_rule_wins() {
+        let rules = [
+            rule("mcce", "", RoleName::Viewer),
+            rule("mcce", "g1", RoleName::Admin),
+            rule("mcce", "g2", RoleName::Editor),
+        ];
+        assert_eq!(member().role(&rules), Some(RoleName::Admin));
+    }
+
+    #[test]
+    fn team_of_another_organization_opens_nothing() {
+        assert_eq!(member().role(&[rule("mcce", "ops", RoleName::Admin)]), None);
+        assert_eq!(member().role(&[rule("other", "", RoleName::Admin)]), None);
+        assert_eq!(member().role(&[rule("", "", RoleName::Admin)]), None);
+        assert_eq!(
+            Memberships::default().role(&[rule("mcce", "", RoleName::Viewer)]),
+            None
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! A principal inside one tenant with one role: the only thing that can reach a tenant's rows.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, IdenStatic, IntoActiveModel,
+    QueryFilter, UpdateMany,
+    sea_query::{IntoCondition, SimpleExpr},
+};
+
+use crate::{
+    error::{Error, Result},
+    guard::{
+        AtLeast, Editor, Principal, Role, Scoped, TenantOwned,
+        principal::Kind,
+        table::{access_rule, access_rule::RoleName, tenant},
+        transaction::{Fence, Fenced, Transaction},
+    },
+};
+
+/// A principal inside one tenant, with at least the role `R`.
+///
+/// Every statement carries the tenant: a select, update or delete is narrowed to it, an insert has
+/// its tenant column overwritten. Joins and raw SQL are not offered.
+pub struct TenantScope<R: Role> {
+    tenant: Arc<tenant::Model>,
+    role: RoleName,
+    transaction: Arc<Transaction>,
+    at_least: PhantomData<fn() -> R>,
+}
+
+pub(super) async fn enter<R: Role>(
+    transaction: Transaction,
+    principal: &Principal,
+    slug: &str,
+) -> Result<TenantScope<R>> {
+    enter_shared(Arc::new(transaction), principal, slug).await
+}
+
+pub(super) async fn enter_shared<R: Role>(
+    transaction: Arc<Transaction>,
+    principal: &Principal,
+    slug: &str,
+) -> Result<TenantScope<R>> {
+    const ABSENT: Error = Error::NotFound("tenant");
+    let tenant = {
+        let open = transaction.fenced(&Fence::Closed).await?;
+        let named = tenant::Entity::find().filter(tenant::Column::Slug.eq(slug));
+        named.one(&*open).await?.ok_or(ABSENT)?
+    };
+    let role = match &principal.0 {
+        Kind::Token(token) if token.tenant_id == tenant.id => Some(RoleName::Editor),
+        Kind::Token(_) => None,
+        Kind::Person(person) => {
+            let open = transaction.fenced(&Fence::Tenant(tenant.id)).await?;
+            let rules = access_rule::Entity::find()
+                .filter(access_rule::Column::TenantId.eq(tenant.id))
+                .all(&*open)
+                .await?;
+            person.memberships.role(&rules)
+        }
+    };
+    let role = role.ok_or(ABSENT)?;
+    if role < R::NAME {
+        return Err(Error::Forbidden(format!(
+            "your role in {} is {role:?}, this needs {:?}; ask an administrator of the tenant",
+            tenant.slug,
+            R::NAME
+        )));
+    }
+    Ok(TenantScope::new(tenant, role, transaction))
+}
+
+impl<R: Role> TenantScope<R> {
+    pub(in crate::guard) fn new(
+        tenant: tenant::Model,
+        role: RoleName,
+        transaction: Arc<Transaction>,
+    ) -> Self {
+        TenantScope {
+            tenant: Arc::new(tenant),
+            role,
+            transaction,
+            at_least: PhantomData,
+        }
+    }
+
+    /// The tenant that this scope is inside of.
+    pub fn tenant(&self) -> &tenant::Model {
+        &self.tenant
+    }
+
+    /// The principal's role here, which is `R` or above.
+    pub fn role(&self) -> RoleName {
+        self.role
+    }
+
+    /// The tenant's rows of `E`.
+    pub fn find<E: TenantOwned>(&self) -> Scoped<'_, E> {
+        let own = E::find().filter(E::tenant_column().eq(self.tenant.id));
+        Scoped::new(own, &self.transaction, Fence::Tenant(self.tenant.id))
+    }
+
+    async fn open(&self) -> Result<Fenced<'_>> {
+        self.transaction
+            .fenced(&Fence::Tenant(self.tenant.id))
+            .await
+    }
+}
+
+impl<R: AtLeast<Editor>> TenantScope<R> {
+    /// Inserts `row` into this tenant, whatever tenant it names.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn insert<A>(&self, row: A) -> Result<()>
+    where
+        A: ActiveModelTrait + IntoActiveModel<A>,
+        A::Entity: TenantOwned,
+    {
+        self.insert_many([row]).await
+    }
+
+    /// Inserts `rows` into this tenant, whatever tenant they name.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn insert_many<A>(&self, rows: impl IntoIterator<Item = A>) -> Result<()>
+    where
+        A: ActiveModelTrait + IntoActiveModel<A>,
+        A::Entity: TenantOwned,
+    {
+        let mut own: Vec<A> = rows.into_iter().collect();
+        if own.is_empty() {
+            return Ok(());
+        }
+        for row in &mut own {
+            row.set(A::Entity::tenant_column(), self.tenant.id.into());
+        }
+        let open = self.open().await?;
+        A::Entity::insert_many(own)
+            .exec_without_returning(&*open)
+            .await?;
+        Ok(())
+    }
+
+    /// Updates the tenant's rows of `E`.
+    pub fn update<E: TenantOwned>(&self) -> ScopedUpdate<'_, R, E> {
+        let own = E::update_many().filter(E::tenant_column().eq(self.tenant.id));
+        ScopedUpdate {
+            update: own,
+            scope: self,
+        }
+    }
+
+    /// Deletes the tenant's rows of `E`.
+    pub fn delete<E: TenantOwned>(&self) -> ScopedDelete<'_, R, E> {
+        let own = E::delete_many().filter(E::tenant_column().eq(self.tenant.id));
+        ScopedDelete {
+            delete: own,
+            scope: self,
+        }
+    }
+
+    /// Makes all that was written in this scope last.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words; then nothing was written.
+    pub async fn commit(self) -> Result<()> {
+        self.transaction.commit().await
+    }
+}
+
+/// An update of one tenant's rows.
+#[must_use = "nothing is updated before `all` is awaited"]
+pub struct ScopedUpdate<'a, R: Role, E: TenantOwned> {
+    update: UpdateMany<E>,
+    scope: &'a TenantScope<R>,
+}
+
+impl<R: Role, E: TenantOwned> ScopedUpdate<'_, R, E> {
+    /// Only rows for which `condition` holds.
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        self.update = self.update.filter(condition.into_condition());
+        self
+    }
+
+    /// Sets `column`, which can't be the one that names the tenant, to `value`.
+    pub fn set(mut self, column: E::Column, value: impl Into<SimpleExpr>) -> Self {
+        // A row never changes its tenant: what the fence compares can't be written through it.
+        if column.as_str() != E::tenant_column().as_str() {
+            self.update = self.update.col_expr(column, value.into());
+        }
+        self
+    }
+
+    /// Updates all that is left after the filters, and gives the rows as they are then.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn all(self) -> Result<Vec<E::Model>> {
+        let open = self.scope.open().await?;
+        Ok(self.update.exec_with_returning(&*open).await?)
+    }
+}
+
+/// A deletion of one tenant's rows.
+#[must_use = "nothing is deleted before `all` is awaited"]
+pub struct ScopedDelete<'a, R: Role, E: TenantOwned> {
+    delete: DeleteMany<E>,
+    scope: &'a TenantScope<R>,
+}
+
+impl<R: Role, E: TenantOwned> ScopedDelete<'_, R, E> {
+    /// Only rows for which `condition` holds.
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        self.delete = self.delete.filter(condition.into_condition());
+        self
+    }
+
+    /// Deletes all that is left after the filters, and tells how many rows that were.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn all(self) -> Result<u64> {
+        let open = self.scope.open().await?;
+        Ok(self.delete.exec(&*open).await?.rows_affected)
+    }
+}

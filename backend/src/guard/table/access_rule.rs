@@ -1,0 +1,48 @@
+//! Access rules: GitHub organisation (and optionally team) → role, on one tenant.
+
+use sea_orm::entity::prelude::*;
+
+use super::TenantOwned;
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "access_rule")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: i32,
+    /// Login of the organisation, in lower case.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub organization: String,
+    /// Slug of the team, in lower case; empty for every member of the organisation.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub team: String,
+    /// What it gives.
+    pub role: RoleName,
+}
+
+/// A role's name, in rising order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum RoleName {
+    /// Reads.
+    #[sea_orm(string_value = "VIEWER")]
+    Viewer,
+    /// Also writes points and series.
+    #[sea_orm(string_value = "EDITOR")]
+    Editor,
+    /// Also manages access, tokens and retention.
+    #[sea_orm(string_value = "ADMIN")]
+    Admin,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantOwned for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+}

@@ -1,0 +1,25 @@
+//! People, by GitHub's numeric id. They belong to no tenant.
+
+use sea_orm::entity::prelude::*;
+
+/// One GitHub account that has signed in.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "account")]
+pub struct Model {
+    /// GitHub's id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    /// GitHub login when last seen.
+    pub login: String,
+    /// Name, or the login where GitHub has none.
+    pub name: String,
+    /// Where GitHub keeps the picture.
+    pub avatar_url: Option<String>,
+    /// Last sign-in, µs since 1970 UTC.
+    pub seen_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

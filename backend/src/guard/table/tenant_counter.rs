@@ -1,0 +1,31 @@
+//! The numbers that a tenant hands out, each from its own row: nobody can tell another's activity from them.
+
+use sea_orm::entity::prelude::*;
+
+use super::TenantOwned;
+
+/// The last number of each kind. The row's lock puts the tenant's writes in the order of `last_seq`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenant_counter")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: i32,
+    /// Of batches.
+    pub last_seq: i64,
+    /// Of series.
+    pub last_series: i32,
+    /// Of ingest tokens.
+    pub last_token: i32,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantOwned for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+}
