@@ -40,8 +40,8 @@ const STEPS: u8 = 1;
 const PCO: u8 = 2;
 const RAW: u8 = 0;
 
-/// With fewer points than this, pco's own description takes longer to write and read than it saves.
-const WORTH_PCO: usize = 32;
+/// With fewer points than this, choosing how to compress takes pco longer than the bytes are worth.
+const WORTH_PCO: usize = 64;
 
 /// pco's mode that brings its own dictionary, which is never written here and would let forged bytes ask for 256 MB.
 const PCO_DICTIONARY_MODE: u8 = 4;

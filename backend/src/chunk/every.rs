@@ -125,15 +125,10 @@ impl Every {
         self.count * self.unit.micros()
     }
 
-    /// Numbers of windows that cover a half-open range within [`TIMES`]; at either end one more may be among them.
+    /// Numbers of the windows that the calendar has for a half-open range within [`TIMES`]. Where clocks were put back
+    /// over midnight, a range may begin in the window before, and end in that after.
     pub(super) fn covering(self, range: &Range<i64>, zone: &TimeZone) -> Range<i64> {
-        let (first, last) = (
-            self.number(range.start, zone),
-            self.number(range.end - 1, zone),
-        );
-        // Clocks that were put back over midnight make the first window of a day begin before the day before ends.
-        let margin = if self.is_fixed() { 0 } else { 1 };
-        first - margin..last + margin + 1
+        self.number(range.start, zone)..self.number(range.end - 1, zone) + 1
     }
 
     /// When the window of this number begins, in µs since 1970 UTC.
@@ -150,10 +145,6 @@ impl Every {
             .map_or(if number < 0 { i64::MIN } else { i64::MAX }, |zoned| {
                 zoned.timestamp().as_microsecond()
             })
-    }
-
-    fn is_fixed(self) -> bool {
-        !matches!(self.unit, Unit::Day | Unit::Week | Unit::Month)
     }
 
     /// The window that the calendar says a time is in.

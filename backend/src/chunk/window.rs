@@ -101,12 +101,12 @@ pub fn windows(
     let within = points.places(&range);
     let (times, values) = (&points.times()[within.clone()], &points.values()[within]);
     let mut place = 0;
-    let mut start = every.start(numbers.start, zone);
-    for number in numbers {
-        let end = every.start(number + 1, zone);
+    let mut start = every.start(numbers.start - 1, zone);
+    for number in numbers.start..numbers.end + 2 {
+        let end = every.start(number, zone);
         let window = start..end;
         start = end;
-        // A day that a zone skipped is empty.
+        // A day that a zone skipped is empty; the numbers reach one window beyond the range on both sides.
         if window.is_empty() || window.end <= range.start || range.end <= window.start {
             continue;
         }
@@ -142,21 +142,21 @@ impl Windows {
     }
 
     fn push(&mut self, start: i64, values: &[f64]) {
-        let least = |a: f64, b: f64| if b < a { b } else { a };
-        let greatest = |a: f64, b: f64| if b > a { b } else { a };
-        // Not `iter().sum()`, which starts at −0.0: no points have no sum, and the sum of 0.0 is 0.0 either way.
-        let sum = values
-            .iter()
-            .copied()
-            .reduce(|a, b| a + b)
-            .filter(|sum| sum.is_finite());
+        let first = values.first().copied();
+        let (mut min, mut max, mut sum) = (first, first, first);
+        for &value in values.iter().skip(1) {
+            min = min.map(|min| if value < min { value } else { min });
+            max = max.map(|max| if value > max { value } else { max });
+            sum = sum.map(|sum| sum + value);
+        }
+        let sum = sum.filter(|sum| sum.is_finite());
         self.starts.push(start);
         self.count.push(values.len() as u32);
-        self.min.push(values.iter().copied().reduce(least));
-        self.max.push(values.iter().copied().reduce(greatest));
+        self.min.push(min);
+        self.max.push(max);
         self.sum.push(sum);
         self.avg.push(sum.map(|sum| sum / values.len() as f64));
-        self.first.push(values.first().copied());
+        self.first.push(first);
         self.last.push(values.last().copied());
     }
 
@@ -204,8 +204,9 @@ type Known = (i64, Option<f64>);
 fn between(start: i64, before: Known, after: Known) -> Option<f64> {
     let (from, to) = (before.1?, after.1?);
     let share = (start - before.0) as f64 / (after.0 - before.0) as f64;
-    // Written so that opposite extremes do not overflow; clamped, for rounding may overstep an end.
-    Some((from * (1.0 - share) + to * share).clamp(from.min(to), from.max(to)))
+    // In halves, or the way between opposite extremes would overflow; clamped, for rounding may overstep an end.
+    let half = from / 2.0 + (to / 2.0 - from / 2.0) * share;
+    Some((2.0 * half).clamp(from.min(to), from.max(to)))
 }
 
 #[cfg(test)]
