@@ -6,8 +6,11 @@
 //! | 4 | CRC-32 (IEEE) of the version and of everything behind this checksum, little-endian |
 //! | varint | how many series |
 //! | varint | the earliest time in the batch, µs since 1970 UTC |
-//! | 5 varints a series | by ascending id: id (less the one before; the first as 32 bits), points, first time (less the earliest), last time (less the first), bytes of its column |
-//! | | the columns in the same order, see [`super::column`] |
+//! | 5 varints a series | the directory, by ascending id |
+//! | | the columns in the same order, see [`mod@super::column`] |
+//!
+//! A series' five numbers are its id (less the one before; the first as 32 bits), how many points, the first time (less
+//! the earliest in the batch), the last time (less the first) and how many bytes its column takes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

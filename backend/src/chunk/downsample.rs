@@ -17,8 +17,8 @@ pub struct TooFewPoints(pub usize);
 /// At most `most` of the points, such that a line through them looks like the line through all.
 ///
 /// This is M4 (Jugel and others, "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014): the time from
-/// the first to the last point is cut into `most / 4` equal columns, and of each the first, last, least and greatest point
-/// remain (of equal values the earliest). With four times as many points as the chart has pixels in width, no pixel
+/// the first to the last point is cut into `most / 4` equal columns, and of each the first, last, least and greatest
+/// point remain (of equal values the earliest). With four times as many points as the chart has pixels in width, no pixel
 /// differs. Where there are no more than `most` points, they are returned as they are.
 ///
 /// # Errors
@@ -118,7 +118,9 @@ mod tests {
             prop_assert!(kept.len() <= most);
             prop_assert!(kept.iter().all(|(time, value)| pairs.get(&time) == Some(&value)));
             prop_assert_eq!((kept.first(), kept.last()), (all.first(), all.last()));
-            let extremes = |values: &[f64]| (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max));
+            let extremes = |values: &[f64]| {
+                (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max))
+            };
             prop_assert_eq!(extremes(kept.values()), extremes(&values));
             if pairs.len() <= most {
                 prop_assert_eq!(kept, all);

@@ -15,9 +15,9 @@ use super::TIMES;
 /// | unit | length | a window begins |
 /// |---|---|---|
 /// | `ms` `s` `m` `h` | fixed | at multiples of the length since 1970-01-01 00:00 UTC, in every time zone |
-/// | `d` | by the calendar: 23 or 25 hours where clocks change | at the first instant of every nth day, counted from 1970-01-01 |
+/// | `d` | by the calendar, 23 or 25 hours where clocks change | with every nth day, counted from 1970-01-01 |
 /// | `w` | by the calendar | on Monday of every nth week, counted from that of 1970-01-01, Monday 1969-12-29 |
-/// | `mo` | by the calendar | on the first of every nth month, counted from January 1970: `3mo` are quarters, `12mo` years |
+/// | `mo` | by the calendar | with every nth month, counted from January 1970: `3mo` are quarters |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Every {
     count: i64,

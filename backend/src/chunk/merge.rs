@@ -113,7 +113,10 @@ mod tests {
     proptest! {
         #[test]
         fn merging_equals_a_map(
-            mut writes in prop::collection::vec((0_i64..6, prop::collection::btree_map(0_i64..80, -1e9..1e9_f64, 0..40)), 0..8),
+            mut writes in prop::collection::vec(
+                (0_i64..6, prop::collection::btree_map(0_i64..80, -1e9..1e9_f64, 0..40)),
+                0..8,
+            ),
             from in 0_i64..80,
             length in -5_i64..90,
         ) {

@@ -2,11 +2,11 @@
 //!
 //! - [`points`]: [`Points`], one series' points in order; the proof that they may be stored
 //! - [`codec`]: the payload of a `batch` row, the columns of one call's series behind a small directory
-//! - [`column`]: one series' points as bytes, the encoding that every payload shares
-//! - [`merge`]: several runs of one series into one, the last write winning
+//! - [`mod@column`]: one series' points as bytes, the encoding that every payload shares
+//! - [`mod@merge`]: several runs of one series into one, the last write winning
 //! - [`every`]: how long a window is and where it begins
 //! - [`window`]: aggregates of points over stretches of time
-//! - [`downsample`]: fewer points that draw the same line
+//! - [`mod@downsample`]: fewer points that draw the same line
 //!
 //! Times are µs since 1970 UTC within [`TIMES`], values finite, ranges half-open.
 //!

@@ -51,7 +51,8 @@ pub struct Windows {
 /// More windows than [`MAX_WINDOWS`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "every {every} makes {windows} windows of this range and at most {MAX_WINDOWS} are given: ask for every {enough}, or for a shorter range"
+    "every {every} makes {windows} windows of this range and at most {MAX_WINDOWS} are given: \
+     ask for every {enough}, or for a shorter range"
 )]
 pub struct TooManyWindows {
     /// What was asked for.
@@ -69,8 +70,8 @@ const PROPOSALS: [&str; 14] = [
 
 /// Aggregates points over windows of a half-open range.
 ///
-/// The windows are those of `every`'s grid that meet the range, cut to [`TIMES`]. Only points within the range count, so
-/// that the first and the last window may be there in part. All windows count towards [`MAX_WINDOWS`], with or without
+/// The windows are those of `every`'s grid that meet the range, cut to [`TIMES`]. The first may begin before the range, the
+/// last end after it, but only points within the range count. All windows count towards [`MAX_WINDOWS`], with or without
 /// points.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
-//! What series are called: [`SeriesKey`], `clock.offset_seconds{producer="clock"}`, and [`SeriesMatch`], which finds them.
+//! What series are called: [`SeriesKey`], such as `clock.offset_seconds{producer="clock"}`, and [`SeriesMatch`], which
+//! finds them.
 //!
 //! ```text
-//! key    = name [ "{" [ label { "," label } ] "}" ]        match = [ name ] [ "{" … "}" ], with * for any text in names and values
+//! key    = name [ "{" [ label { "," label } ] "}" ]
+//! match  = [ name ] [ "{" [ label { "," label } ] "}" ]    with * for any text in the name and in values
 //! name   = [A-Za-z_][A-Za-z0-9_.:]*                        at most 200 bytes
 //! label  = [A-Za-z_][A-Za-z0-9_]* "=" value                at most 100 bytes for its name, at most 32 labels
 //! value  = '"' any text but control characters, with \n \\ \" '"'   at most 500 bytes

@@ -185,13 +185,42 @@ fn forged_directories_are_refused() {
     );
 }
 
+/// What was written once must be readable for ever: a change here needs another version.
+#[test]
+fn payloads_of_version_1_stay_readable() {
+    let payload = "\
+        01b45bdeb20380c097d1edff9603010200c0843d11010301ab021d05400098ec038a0100000000000000d03f00000000\
+        0000e0bf010302a902000000000000f03f000000000000004000000000000008402227040110010100f3010000000000\
+        400100e025dafe5b0680cff33ccff33ccff33ccff33ccff33c0f04010313610380170000000000000030e00800000000\
+        0000001200e81f0000000000408008000400000000000000000000000000000800000000800000000000009965f50010\
+        fc5305c0877f37131101000000f8ff5755555501804a2595541200";
+    let bytes: Vec<u8> = (0..payload.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&payload[at..at + 2], 16).unwrap())
+        .collect();
+    let read = read(&bytes).unwrap();
+    let start = 1_790_000_000_000_000;
+    assert_eq!(
+        read[&1].iter().collect::<Vec<_>>(),
+        [(start, 0.25), (start + 1_000_000, -0.5)]
+    );
+    assert_eq!(read[&2].times(), [start + 1, start + 3, start + 300]);
+    assert!(
+        read[&7]
+            .iter()
+            .eq((0..64).map(|i| (start + 1_000 * i + i % 3, i as f64 / 4.0)))
+    );
+    assert_eq!(read.len(), 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn batches_come_back_bit_by_bit(series in prop::collection::btree_map(any::<i32>(), points(100), 0..12)) {
         let bits = |series: &BTreeMap<i32, Points>| -> Vec<_> {
-            series.iter().flat_map(|(&id, points)| points.iter().map(move |(time, value)| (id, time, value.to_bits()))).collect()
+            let bits = |id: i32| move |(time, value): (i64, f64)| (id, time, value.to_bits());
+            series.iter().flat_map(|(&id, points)| points.iter().map(bits(id))).collect()
         };
         let read = read(&encode_batch(&series).unwrap()).unwrap();
         prop_assert_eq!(bits(&read), bits(&series));

@@ -219,8 +219,11 @@ proptest! {
     }
 
     #[test]
-    fn random_columns_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), tag in 0_u8..3, count in 0_usize..2_000) {
-        let mut bytes = bytes;
+    fn random_columns_never_panic(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..200),
+        tag in 0_u8..3,
+        count in 0_usize..2_000,
+    ) {
         if let Some(first) = bytes.first_mut() {
             *first = tag | PCO << 4;
         }

@@ -317,9 +317,12 @@ proptest! {
             "2018-11-04T03:00:00Z", "2018-02-18T02:00:00Z", "2011-12-30T10:00:00Z", "2199-12-30T00:00:00Z",
         ]),
         name in prop::sample::select(vec![
-            "UTC", "Europe/Vienna", "America/St_Johns", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "Australia/Lord_Howe",
+            "UTC", "Europe/Vienna", "America/St_Johns", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu",
+            "Australia/Lord_Howe",
         ]),
-        text in prop::sample::select(vec!["7m", "1h", "5h", "1d", "2d", "5d", "1w", "2w", "1mo", "3mo", "12mo", "3600s", "1800000ms"]),
+        text in prop::sample::select(vec![
+            "1800000ms", "3600s", "7m", "1h", "5h", "1d", "2d", "5d", "1w", "2w", "1mo", "3mo", "12mo",
+        ]),
         pairs in prop::collection::btree_map(-96_i64..96, -1e3..1e3_f64, 0..60),
         from in -100_i64..100,
         length in 0_i64..200,
@@ -328,7 +331,11 @@ proptest! {
         let zone = zone(name);
         let base = at(base) + 60_000_000;
         let range = (base + from * quarter).max(0)..(base + (from + length) * quarter).min(TIMES.end);
-        let pairs: Vec<(i64, f64)> = pairs.into_iter().map(|(time, value)| (base + time * quarter + time, value)).filter(|(time, _)| TIMES.contains(time)).collect();
+        let pairs: Vec<(i64, f64)> = pairs
+            .into_iter()
+            .map(|(time, value)| (base + time * quarter + time, value))
+            .filter(|(time, _)| TIMES.contains(time))
+            .collect();
         let windows = |fill| windows(&points(&pairs), range.clone(), every(text), &zone, fill).unwrap();
 
         let mut model: Vec<(i64, Vec<f64>)> = Vec::new();

@@ -244,7 +244,7 @@ fn any_key() -> impl Strategy<Value = SeriesKey> {
         })
 }
 
-/// By dynamic programming: whether the first characters of the pattern match the first of the text.
+/// Tries every length for every star.
 fn slow_match(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
