@@ -29,7 +29,9 @@ fn Gate() -> Html {
     let greeting = use_remote((), |()| session::greet());
     let lost = use_state_eq(|| false);
     let viewer = use_memo(greeting.data.clone(), |data| {
-        data.as_ref().and_then(|greeting| greeting.viewer.clone()).map(Rc::new)
+        data.as_ref()
+            .and_then(|greeting| greeting.viewer.clone())
+            .map(Rc::new)
     });
     let on_lost = {
         let lost = lost.setter();
@@ -37,7 +39,11 @@ fn Gate() -> Html {
     };
     match (&greeting.data, viewer.as_ref(), &greeting.failure) {
         (Some(greeting), Some(viewer), _) if !*lost => {
-            let session = Session { viewer: Rc::clone(viewer), skew: greeting.skew, lost: on_lost };
+            let session = Session {
+                viewer: Rc::clone(viewer),
+                skew: greeting.skew,
+                lost: on_lost,
+            };
             html! { <Switch<Route> render={move |route| page(route, &session)}/> }
         }
         (Some(_), _, _) => html! { <SignIn lost={*lost}/> },
@@ -67,7 +73,9 @@ fn page(route: Route, session: &Session) -> Html {
     match route {
         Route::Tenants => html! { <TenantsPage {session}/> },
         // The key makes everything anew for another tenant, so that nothing of one is seen in the other.
-        Route::Tenant { slug } => html! { <TenantPage key={slug.clone()} slug={slug.clone()} {session}/> },
+        Route::Tenant { slug } => {
+            html! { <TenantPage key={slug.clone()} slug={slug.clone()} {session}/> }
+        }
         Route::NotFound => html! { <NotFound what={What::Page} {session}/> },
     }
 }

@@ -84,7 +84,7 @@ pub fn number(value: f64) -> String {
     if size == 0.0 {
         return "0".to_owned();
     }
-    if size < 5e-4 || size >= 1e15 {
+    if !(5e-4..1e15).contains(&size) {
         return format!("{value:.2e}").replace('-', "−");
     }
     let whole = value.fract() == 0.0;
@@ -115,7 +115,7 @@ fn fixed(value: f64, decimals: usize) -> String {
 fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use crate::api::operation::{Start, start, Tenants, tenants};
+use crate::api::operation::{Start, Tenants, start, tenants};
 use crate::api::{self, Failure};
 use crate::time::{self, Micros};
 
@@ -24,7 +24,11 @@ pub struct Viewer {
 impl Viewer {
     /// The name, or the login where there is none.
     pub fn display_name(&self) -> &str {
-        if self.name.is_empty() { &self.login } else { &self.name }
+        if self.name.is_empty() {
+            &self.login
+        } else {
+            &self.name
+        }
     }
 }
 
@@ -60,11 +64,17 @@ pub async fn greet() -> Result<Greeting, Failure> {
     let asked = time::browser_now();
     let answer = match api::ask::<Start>(start::Variables {}).await {
         // Some refuse to say that nobody is there.
-        Err(Failure::SignedOut) => return Ok(Greeting { viewer: None, skew: 0 }),
+        Err(Failure::SignedOut) => {
+            return Ok(Greeting {
+                viewer: None,
+                skew: 0,
+            });
+        }
         answer => answer?,
     };
     let answered = time::browser_now();
-    let skew = time::parse(&answer.server_time).map_or(0, |server| server - (asked + (answered - asked) / 2));
+    let skew = time::parse(&answer.server_time)
+        .map_or(0, |server| server - (asked + (answered - asked) / 2));
     let viewer = answer.viewer.map(|viewer| Viewer {
         login: viewer.login,
         name: viewer.name,
@@ -95,7 +105,9 @@ pub struct TenantLine {
 pub async fn read_tenants() -> Result<Vec<TenantLine>, Failure> {
     let (mut lines, mut after) = (Vec::new(), None);
     loop {
-        let page = api::ask::<Tenants>(tenants::Variables { after }).await?.tenants;
+        let page = api::ask::<Tenants>(tenants::Variables { after })
+            .await?
+            .tenants;
         lines.extend(page.nodes.into_iter().map(|tenant| TenantLine {
             prod: tenant.environment == tenants::Environment::PROD,
             role: match tenant.role {

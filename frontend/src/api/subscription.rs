@@ -100,11 +100,7 @@ pub async fn subscribe<Q: GraphQLQuery>(
                     hear(Event::Open);
                 }
             }
-            "ping" => {
-                if !send(json!({ "type": "pong" })).await {
-                    return End::Cut;
-                }
-            }
+            "ping" if !send(json!({ "type": "pong" })).await => return End::Cut,
             "next" => match next_data(frame.payload) {
                 Ok(data) => hear(Event::Next(data)),
                 Err(end) => return end,

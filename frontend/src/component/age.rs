@@ -24,8 +24,15 @@ pub struct AgeProps {
 #[component]
 pub fn Age(props: &AgeProps) -> Html {
     use_tick(1_000);
-    let age = props.frozen.unwrap_or_else(|| time::browser_now() + props.skew) - props.at;
-    let text = if props.bare { time::length(age) } else { time::ago(age) };
+    let age = props
+        .frozen
+        .unwrap_or_else(|| time::browser_now() + props.skew)
+        - props.at;
+    let text = if props.bare {
+        time::length(age)
+    } else {
+        time::ago(age)
+    };
     html! { { text } }
 }
 

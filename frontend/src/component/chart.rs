@@ -40,7 +40,10 @@ pub fn Chart(props: &ChartProps) -> Html {
     let host = use_node_ref();
     let plot = use_mut_ref(|| None::<Plot>);
     let pointed = use_state_eq(|| None::<(Mark, f64)>);
-    let style = Style { dashed: props.dashed, band: props.span.window().is_some() };
+    let style = Style {
+        dashed: props.dashed,
+        band: props.span.window().is_some(),
+    };
     let picture = picture(props);
     let said = describe(props, &picture);
 
@@ -78,7 +81,13 @@ pub fn Chart(props: &ChartProps) -> Html {
     }
 }
 
-fn draw(host: &NodeRef, plot: &RefCell<Option<Plot>>, style: &Style, picture: Picture, point: UseStateSetter<Pointed>) {
+fn draw(
+    host: &NodeRef,
+    plot: &RefCell<Option<Plot>>,
+    style: &Style,
+    picture: Picture,
+    point: UseStateSetter<Pointed>,
+) {
     let mut plot = plot.borrow_mut();
     match plot.as_ref() {
         Some(plot) => plot.draw(picture, style),
@@ -91,7 +100,9 @@ fn draw(host: &NodeRef, plot: &RefCell<Option<Plot>>, style: &Style, picture: Pi
 }
 
 fn picture(props: &ChartProps) -> Picture {
-    let to = props.frozen.unwrap_or_else(|| time::browser_now() + props.skew);
+    let to = props
+        .frozen
+        .unwrap_or_else(|| time::browser_now() + props.skew);
     let from = to - props.span.micros();
     // One mark to the left of the edge, so that the line begins at it.
     let all = props.track.between(Micros::MIN, to + time::SECOND);
@@ -110,7 +121,12 @@ fn picture(props: &ChartProps) -> Picture {
 }
 
 fn describe(props: &ChartProps, picture: &Picture) -> String {
-    let marks: Vec<Mark> = picture.marks.iter().filter(|mark| mark.at >= picture.from).copied().collect();
+    let marks: Vec<Mark> = picture
+        .marks
+        .iter()
+        .filter(|mark| mark.at >= picture.from)
+        .copied()
+        .collect();
     let Some(summary) = track::summary(&marks) else {
         return format!("{}: no points in {}.", props.label, props.span.phrase());
     };
@@ -137,7 +153,11 @@ struct TipProps {
 
 impl TipProps {
     fn of(props: &ChartProps) -> Self {
-        Self { scale: props.scale.clone(), span: props.span, zone: props.zone.clone() }
+        Self {
+            scale: props.scale.clone(),
+            span: props.span,
+            zone: props.zone.clone(),
+        }
     }
 }
 
@@ -161,7 +181,8 @@ fn Tip(at: &TipAt) -> Html {
         });
     }
     let (mark, scale) = (at.mark, &at.props.scale);
-    let row = |name: &str, value: f64| html! { <><dt>{ name }</dt><dd>{ scale.full(value) }</dd></> };
+    let row =
+        |name: &str, value: f64| html! { <><dt>{ name }</dt><dd>{ scale.full(value) }</dd></> };
     let window = at.props.span.window();
     html! {
         <div class="tip" ref={node} aria-hidden="true">
@@ -189,9 +210,17 @@ fn Tip(at: &TipAt) -> Html {
 /// style attribute.
 fn place(tip: &HtmlElement, x: f64) {
     const AWAY: f64 = 12.0;
-    let room = tip.parent_element().map_or(0, |parent| parent.client_width());
+    let room = tip
+        .parent_element()
+        .map_or(0, |parent| parent.client_width());
     let width = f64::from(tip.offset_width());
-    let left = if x + AWAY + width > f64::from(room) { x - AWAY - width } else { x + AWAY };
+    let left = if x + AWAY + width > f64::from(room) {
+        x - AWAY - width
+    } else {
+        x + AWAY
+    };
     // The value is a length, which the browser takes.
-    tip.style().set_property("left", &format!("{}px", left.max(0.0))).ok();
+    tip.style()
+        .set_property("left", &format!("{}px", left.max(0.0)))
+        .ok();
 }

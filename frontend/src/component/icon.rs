@@ -93,7 +93,8 @@ pub enum Step {
 
 /// The shape of a step: a disc, a square, a dashed ring.
 pub fn step(step: Step) -> Html {
-    const DISC: &str = "M7 0a7 7 0 1 0 0 14A7 7 0 0 0 7 0Zm3.7 5.2-4.4 4.6L3.4 7l1.1-1.1 1.8 1.7 3.3-3.5z";
+    const DISC: &str =
+        "M7 0a7 7 0 1 0 0 14A7 7 0 0 0 7 0Zm3.7 5.2-4.4 4.6L3.4 7l1.1-1.1 1.8 1.7 3.3-3.5z";
     const SQUARE: &str = "M1.5 0h11A1.5 1.5 0 0 1 14 1.5v11a1.5 1.5 0 0 1-1.5 1.5h-11A1.5 1.5 0 0 1 0 12.5v-11A1.5 1.5 0 0 1 1.5 0Zm3 3.4L3.4 4.5 5.9 7 3.4 9.5l1.1 1.1L7 8.1l2.5 2.5 1.1-1.1L8.1 7l2.5-2.5-1.1-1.1L7 5.9z";
     let shape = match step {
         Step::Ahead => html! {

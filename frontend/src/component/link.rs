@@ -30,7 +30,8 @@ pub fn Go(props: &GoProps) -> Html {
     let onclick = {
         let to = props.to.clone();
         Callback::from(move |event: MouseEvent| {
-            let elsewhere = event.meta_key() || event.ctrl_key() || event.shift_key() || event.alt_key();
+            let elsewhere =
+                event.meta_key() || event.ctrl_key() || event.shift_key() || event.alt_key();
             if let Some(navigator) = navigator.as_ref().filter(|_| !elsewhere) {
                 event.prevent_default();
                 navigator.push(&to);

@@ -59,11 +59,26 @@ pub fn Live(props: &LiveProps) -> Html {
     let now = time::browser_now() + props.skew;
     let (class, word, detail) = match props.standing() {
         Standing::Opening => ("stale", "Connecting", String::new()),
-        Standing::Live => ("", "Live", props.last_at.map(|at| time::ago(now - at)).unwrap_or_default()),
+        Standing::Live => (
+            "",
+            "Live",
+            props
+                .last_at
+                .map(|at| time::ago(now - at))
+                .unwrap_or_default(),
+        ),
         Standing::Stale(at) => ("stale", "Stale", time::ago(now - at)),
         Standing::Retrying { since, .. } => ("stale", "Reconnecting", time::ago(now - since)),
-        Standing::Offline(since) => ("off", "Offline", format!("since {}", Civil::local(since).clock())),
-        Standing::Paused(pause) => ("paused", "Paused", format!("{} waiting", figure::count(pause.waiting))),
+        Standing::Offline(since) => (
+            "off",
+            "Offline",
+            format!("since {}", Civil::local(since).clock()),
+        ),
+        Standing::Paused(pause) => (
+            "paused",
+            "Paused",
+            format!("{} waiting", figure::count(pause.waiting)),
+        ),
     };
     html! {
         <>
@@ -81,7 +96,12 @@ pub fn Live(props: &LiveProps) -> Html {
 pub fn Banner(props: &LiveProps) -> Html {
     use_tick(1_000);
     let now = time::browser_now() + props.skew;
-    let shown = props.last_at.map(|at| format!("Points shown are from {} and before.", Civil::local(at).clock()));
+    let shown = props.last_at.map(|at| {
+        format!(
+            "Points shown are from {} and before.",
+            Civil::local(at).clock()
+        )
+    });
     match props.standing() {
         Standing::Opening | Standing::Live => Html::default(),
         // A cut that heals at once is not worth a line that comes and goes.
@@ -150,6 +170,9 @@ mod tests {
     fn a_cut_connection_comes_before_stale_points() {
         let standing = props(Connection::Retrying { since: 1, at: 2 });
         assert!(matches!(standing.standing(), Standing::Retrying { .. }));
-        assert!(matches!(props(Connection::Live).standing(), Standing::Stale(1)));
+        assert!(matches!(
+            props(Connection::Live).standing(),
+            Standing::Stale(1)
+        ));
     }
 }

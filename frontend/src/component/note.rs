@@ -22,7 +22,11 @@ pub struct FailureNoteProps {
 pub fn FailureNote(props: &FailureNoteProps) -> Html {
     let onclick = props.again.reform(|_: MouseEvent| ());
     let lookup = match &props.failure {
-        Failure::Refused { code, trace: Some(trace), .. } => Some(format!("{code}  trace {trace}")),
+        Failure::Refused {
+            code,
+            trace: Some(trace),
+            ..
+        } => Some(format!("{code}  trace {trace}")),
         _ => None,
     };
     html! {

@@ -1,5 +1,7 @@
 //! uPlot, as far as the chart needs it: what it is told once, and what it is given at every step.
 
+mod paint;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -8,6 +10,7 @@ use serde_json::json;
 use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement};
 
+use self::paint::{Ink, pin, rectangle, shade};
 use crate::figure::Scale;
 use crate::time::{Civil, Micros, SECOND};
 use crate::track::Mark;
@@ -81,14 +84,23 @@ pub struct Plot {
 
 impl Plot {
     /// Draws into `host`. None when uPlot was not loaded.
-    pub fn new(host: &HtmlElement, style: &Style, picture: Picture, point: impl Fn(Pointed) + 'static) -> Option<Self> {
+    pub fn new(
+        host: &HtmlElement,
+        style: &Style,
+        picture: Picture,
+        point: impl Fn(Pointed) + 'static,
+    ) -> Option<Self> {
         let ink = Ink::read()?;
         let options = options(host, style);
         let (data, rows) = columns(&picture, style.band);
         let shared = Rc::new(RefCell::new(Shared { picture, rows, ink }));
         let closures = hook_in(&options, &shared, point)?;
         let uplot = Uplot::new(&options, &data, host).ok()?;
-        let plot = Self { uplot, shared, _closures: closures };
+        let plot = Self {
+            uplot,
+            shared,
+            _closures: closures,
+        };
         plot.show_range();
         Some(plot)
     }
@@ -120,47 +132,16 @@ impl Plot {
             let shared = self.shared.borrow();
             (shared.picture.from, shared.picture.to)
         };
-        self.uplot.set_scale("x", &object(&json!({ "min": seconds(from), "max": seconds(to) })));
+        self.uplot.set_scale(
+            "x",
+            &object(&json!({ "min": seconds(from), "max": seconds(to) })),
+        );
     }
 }
 
 impl Drop for Plot {
     fn drop(&mut self) {
         self.uplot.destroy();
-    }
-}
-
-/// The colours, read anew for every picture: a canvas knows no custom properties, and the theme may have changed.
-#[derive(PartialEq)]
-struct Ink {
-    line: String,
-    band: String,
-    grid: String,
-    axis: String,
-    shade: String,
-    hatch: String,
-    sun: String,
-    sun_fill: String,
-}
-
-impl Ink {
-    fn read() -> Option<Self> {
-        let window = web_sys::window()?;
-        let root = window.document()?.document_element()?;
-        let style = window.get_computed_style(&root).ok()??;
-        let colour = |name: &str| style.get_property_value(name).map(|value| value.trim().to_owned()).ok();
-        let line = colour("--chart-1")?;
-        Some(Self {
-            // The same colour at 14 %.
-            band: format!("{line}24"),
-            line,
-            grid: colour("--chart-grid")?,
-            axis: colour("--chart-axis")?,
-            shade: colour("--chart-shade")?,
-            hatch: colour("--chart-hatch")?,
-            sun: colour("--sun")?,
-            sun_fill: colour("--sun-fill")?,
-        })
     }
 }
 
@@ -185,7 +166,7 @@ fn options(host: &HtmlElement, style: &Style) -> JsValue {
         bands.push(json!({ "series": [3, 2] }));
     }
     object(&json!({
-        "width": host.client_width(), "height": host.client_height(), "padding": [14, 10, 0, 0],
+        "width": host.client_width(), "height": host.client_height(), "padding": [20, 10, 0, 0],
         "legend": { "show": false },
         "cursor": { "y": false, "drag": { "x": false, "y": false }, "points": { "size": 7 } },
         "scales": { "x": { "time": true, "auto": false } },
@@ -195,21 +176,29 @@ fn options(host: &HtmlElement, style: &Style) -> JsValue {
 }
 
 /// Puts our functions into the options; they live as long as what is returned.
-fn hook_in(options: &JsValue, shared: &Rc<RefCell<Shared>>, point: impl Fn(Pointed) + 'static) -> Option<Vec<JsValue>> {
+fn hook_in(
+    options: &JsValue,
+    shared: &Rc<RefCell<Shared>>,
+    point: impl Fn(Pointed) + 'static,
+) -> Option<Vec<JsValue>> {
     let on_plot = |act: fn(&Uplot, &Shared)| {
         let shared = Rc::clone(shared);
         Closure::<dyn Fn(Uplot)>::new(move |uplot| act(&uplot, &shared.borrow())).into_js_value()
     };
     let paint = |pick: fn(&Ink) -> &str| {
         let shared = Rc::clone(shared);
-        Closure::<dyn Fn() -> String>::new(move || pick(&shared.borrow().ink).to_owned()).into_js_value()
+        Closure::<dyn Fn() -> String>::new(move || pick(&shared.borrow().ink).to_owned())
+            .into_js_value()
     };
     let moved = {
         let shared = Rc::clone(shared);
-        Closure::<dyn Fn(Uplot)>::new(move |uplot: Uplot| point(pointed(&uplot, &shared.borrow()))).into_js_value()
+        Closure::<dyn Fn(Uplot)>::new(move |uplot: Uplot| point(pointed(&uplot, &shared.borrow())))
+            .into_js_value()
     };
-    let times =
-        Closure::<dyn Fn(JsValue, Vec<f64>) -> Array>::new(|_, splits: Vec<f64>| time_labels(&splits)).into_js_value();
+    let times = Closure::<dyn Fn(JsValue, Vec<f64>) -> Array>::new(|_, splits: Vec<f64>| {
+        time_labels(&splits)
+    })
+    .into_js_value();
     let values = {
         let shared = Rc::clone(shared);
         Closure::<dyn Fn(JsValue, Vec<f64>) -> Array>::new(move |_, splits: Vec<f64>| {
@@ -254,9 +243,13 @@ fn put(options: &JsValue, path: &[&str], value: &JsValue) -> Option<()> {
     let (last, way) = path.split_last()?;
     let mut place = options.clone();
     for key in way {
-        place = Reflect::get(&place, &JsValue::from_str(key)).ok().filter(|next| next.is_object())?;
+        place = Reflect::get(&place, &JsValue::from_str(key))
+            .ok()
+            .filter(|next| next.is_object())?;
     }
-    Reflect::set(&place, &JsValue::from_str(last), value).ok().map(|_| ())
+    Reflect::set(&place, &JsValue::from_str(last), value)
+        .ok()
+        .map(|_| ())
 }
 
 /// uPlot's columns, with an empty row in every gap, and the mark of each row.
@@ -278,7 +271,10 @@ fn columns(picture: &Picture, band: bool) -> (JsValue, Vec<Option<Mark>>) {
             .collect::<Array>()
             .into()
     };
-    let data = Array::of2(&Float64Array::from(times.as_slice()), &column(|mark| mark.value));
+    let data = Array::of2(
+        &Float64Array::from(times.as_slice()),
+        &column(|mark| mark.value),
+    );
     if band {
         data.push(&column(|mark| mark.low));
         data.push(&column(|mark| mark.high));
@@ -287,72 +283,17 @@ fn columns(picture: &Picture, band: bool) -> (JsValue, Vec<Option<Mark>>) {
 }
 
 fn lonely(rows: &[Option<Mark>]) -> Array {
-    let is_there = |index: Option<usize>| index.and_then(|index| rows.get(index)).is_some_and(Option::is_some);
+    let is_there = |index: Option<usize>| {
+        index
+            .and_then(|index| rows.get(index))
+            .is_some_and(Option::is_some)
+    };
     (0..rows.len())
-        .filter(|&index| rows[index].is_some() && !is_there(index.checked_sub(1)) && !is_there(Some(index + 1)))
+        .filter(|&index| {
+            rows[index].is_some() && !is_there(index.checked_sub(1)) && !is_there(Some(index + 1))
+        })
         .map(|index| JsValue::from(index as f64))
         .collect()
-}
-
-/// The plot's rectangle on the canvas: left, top, width, height.
-fn rectangle(uplot: &Uplot) -> [f64; 4] {
-    let bbox = uplot.bbox();
-    ["left", "top", "width", "height"].map(|side| number(&bbox, side).unwrap_or_default())
-}
-
-/// Hatches what is missing, under the line.
-fn shade(uplot: &Uplot, shared: &Shared) {
-    let [left, top, width, height] = rectangle(uplot);
-    let ctx = uplot.ctx();
-    let step = 6.0 * ratio();
-    for (from, to) in &shared.picture.gaps {
-        let start = uplot.val_to_pos(seconds(*from), "x", true).max(left);
-        let end = uplot.val_to_pos(seconds(*to), "x", true).min(left + width);
-        if end <= start {
-            continue;
-        }
-        ctx.save();
-        ctx.begin_path();
-        ctx.rect(start, top, end - start, height);
-        ctx.clip();
-        ctx.set_fill_style_str(&shared.ink.shade);
-        ctx.fill_rect(start, top, end - start, height);
-        ctx.begin_path();
-        // Lines at 45°, on one grid for all gaps, so that they do not crawl as the chart moves on.
-        let mut foot = (start / step).floor() * step;
-        while foot < end + height {
-            ctx.move_to(foot, top);
-            ctx.line_to(foot - height, top + height);
-            foot += step;
-        }
-        ctx.set_stroke_style_str(&shared.ink.hatch);
-        ctx.set_line_width(ratio());
-        ctx.stroke();
-        ctx.restore();
-    }
-}
-
-/// Marks now, over the line.
-fn pin(uplot: &Uplot, shared: &Shared) {
-    if !shared.picture.live {
-        return;
-    }
-    let [left, top, width, height] = rectangle(uplot);
-    let (ctx, unit, x) = (uplot.ctx(), ratio(), left + width);
-    ctx.save();
-    ctx.set_stroke_style_str(&shared.ink.sun);
-    ctx.set_fill_style_str(&shared.ink.sun_fill);
-    ctx.set_line_width(unit);
-    ctx.begin_path();
-    ctx.move_to(x, top - 5.0 * unit);
-    ctx.line_to(x, top + height);
-    ctx.stroke();
-    ctx.begin_path();
-    if ctx.arc(x, top - 5.0 * unit, 4.5 * unit, 0.0, std::f64::consts::TAU).is_ok() {
-        ctx.fill();
-        ctx.stroke();
-    }
-    ctx.restore();
 }
 
 fn pointed(uplot: &Uplot, shared: &Shared) -> Pointed {
@@ -367,7 +308,11 @@ fn time_labels(splits: &[f64]) -> Array {
     let under_a_minute = matches!(splits, [first, second, ..] if second - first < 60.0);
     texts(splits.iter().map(|split| {
         let civil = Civil::local((split * SECOND as f64) as Micros);
-        if under_a_minute { civil.clock() } else { civil.tick() }
+        if under_a_minute {
+            civil.clock()
+        } else {
+            civil.tick()
+        }
     }))
 }
 
@@ -409,7 +354,10 @@ impl Watch {
         let function: &Function = closure.as_ref().unchecked_ref();
         let observer = web_sys::ResizeObserver::new(function).ok()?;
         observer.observe(element);
-        Some(Self { observer, _closure: closure })
+        Some(Self {
+            observer,
+            _closure: closure,
+        })
     }
 }
 

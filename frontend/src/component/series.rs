@@ -66,7 +66,10 @@ pub fn SeriesList(props: &SeriesListProps) -> Html {
             }
         })
     };
-    let rows = props.rows.iter().filter(|row| row.key.contains(sought.trim()));
+    let rows = props
+        .rows
+        .iter()
+        .filter(|row| row.key.contains(sought.trim()));
     let rows: Vec<Html> = rows.map(|row| series_row(props, row)).collect();
     let none = rows.is_empty();
     html! {
@@ -99,7 +102,8 @@ pub fn SeriesList(props: &SeriesListProps) -> Html {
 
 fn series_row(props: &SeriesListProps, row: &Row) -> Html {
     let point = props.newest.get(&row.key);
-    let value = point.map(|(_, value)| Scale::new(&row.key, row.unit.as_deref(), *value).full(*value));
+    let value =
+        point.map(|(_, value)| Scale::new(&row.key, row.unit.as_deref(), *value).full(*value));
     let on = props.chosen.as_deref() == Some(row.key.as_str());
     let onclick = {
         let key = row.key.clone();

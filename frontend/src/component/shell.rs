@@ -67,7 +67,12 @@ pub fn Shell(props: &ShellProps) -> Html {
     let (theme, turn, is_dark) = use_theme();
     let tab = match &props.place {
         Some(place) => {
-            format!("{} · {} · {} · Sundial", props.title, place.slug, place.env().to_uppercase())
+            format!(
+                "{} · {} · {} · Sundial",
+                props.title,
+                place.slug,
+                place.env().to_uppercase()
+            )
         }
         None => format!("{} · Sundial", props.title),
     };
@@ -188,7 +193,7 @@ fn Account(props: &AccountProps) -> Html {
             <button type="button" class="who" popovertarget="account" title={name.clone()}
                 aria-label={format!("{initials}, account of {name}")}>{ initials.clone() }</button>
             <div class="pop at-account" id="account" popover="auto">
-                <div class="card">
+                <div class="who-is">
                     if let Some(picture) = &viewer.avatar {
                         <img src={picture.clone()} alt="" width="32" height="32"/>
                     }
@@ -274,7 +279,9 @@ pub struct SoloProps {
 #[component]
 pub fn Solo(props: &SoloProps) -> Html {
     let (theme, turn, is_dark) = use_theme();
-    use_effect_with((props.title.clone(), is_dark), |(title, _)| dress(&format!("{title} · Sundial"), false));
+    use_effect_with((props.title.clone(), is_dark), |(title, _)| {
+        dress(&format!("{title} · Sundial"), false)
+    });
     html! {
         <div class="solo">
             <a class="skip" href="#main">{ "Skip to content" }</a>
@@ -293,15 +300,24 @@ pub fn Solo(props: &SoloProps) -> Html {
 
 /// The tab's name, and the colour that the browser gives its own bar: red in PROD, and nowhere else.
 fn dress(tab: &str, prod: bool) {
-    let Some((window, document)) = web_sys::window().and_then(|window| Some((window.clone(), window.document()?))) else {
+    let Some((window, document)) =
+        web_sys::window().and_then(|window| Some((window.clone(), window.document()?)))
+    else {
         return;
     };
     document.set_title(tab);
     let colour = document
         .document_element()
         .and_then(|root| window.get_computed_style(&root).ok().flatten())
-        .and_then(|style| style.get_property_value(if prod { "--prod-bar" } else { "--bg" }).ok());
-    let meta = document.query_selector("meta[name=theme-color]").ok().flatten();
+        .and_then(|style| {
+            style
+                .get_property_value(if prod { "--prod-bar" } else { "--bg" })
+                .ok()
+        });
+    let meta = document
+        .query_selector("meta[name=theme-color]")
+        .ok()
+        .flatten();
     if let (Some(colour), Some(meta)) = (colour, meta) {
         // The attribute's name is a valid one.
         meta.set_attribute("content", colour.trim()).ok();
@@ -309,7 +325,11 @@ fn dress(tab: &str, prod: bool) {
 }
 
 fn initials(name: &str) -> String {
-    let letters: String = name.split([' ', '-', '_']).filter_map(|word| word.chars().next()).take(2).collect();
+    let letters: String = name
+        .split([' ', '-', '_'])
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .collect();
     letters.to_uppercase()
 }
 

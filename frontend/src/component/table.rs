@@ -34,7 +34,10 @@ pub fn PointTable(props: &PointTableProps) -> Html {
     let marks = props.track.between(props.from, Micros::MAX);
     let shown = marks.iter().rev().take(MOST);
     let caption = match props.window {
-        Some(window) => format!("{}, windows of {}, newest first", props.label, window.phrase),
+        Some(window) => format!(
+            "{}, windows of {}, newest first",
+            props.label, window.phrase
+        ),
         None => format!("{}, every point, newest first", props.label),
     };
     let (scale, windowed) = (&props.scale, props.window.is_some());

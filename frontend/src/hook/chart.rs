@@ -16,25 +16,38 @@ const CLEAN_AFTER: u32 = 2_000;
 
 /// See the module. Returns what reads the history again.
 #[hook]
-pub fn use_chart(feed: &UseReducerHandle<Feed>, chosen: Option<Chosen>, skew: Micros) -> Callback<()> {
+pub fn use_chart(
+    feed: &UseReducerHandle<Feed>,
+    chosen: Option<Chosen>,
+    skew: Micros,
+) -> Callback<()> {
     let round = use_state_eq(|| 0_u32);
     {
         let feed = feed.dispatcher();
-        use_effect_with(chosen.clone(), move |chosen| feed.dispatch(Act::Choose(chosen.clone())));
-    }
-    {
-        let dispatcher = feed.dispatcher();
-        use_effect_with((chosen.clone(), feed.epoch, *round), move |(chosen, _, _)| {
-            if let Some(chosen) = chosen.clone() {
-                // A little more than is shown, so that the line begins at the edge.
-                let from = now(skew) - chosen.span.micros() - chosen.span.micros() / 20;
-                spawn_local(load(chosen, from, skew, dispatcher));
-            }
+        use_effect_with(chosen.clone(), move |chosen| {
+            feed.dispatch(Act::Choose(chosen.clone()))
         });
     }
     {
         let dispatcher = feed.dispatcher();
-        let dirty = feed.chart.as_ref().filter(|chart| chart.loaded).and_then(|chart| chart.dirty);
+        use_effect_with(
+            (chosen.clone(), feed.epoch, *round),
+            move |(chosen, _, _)| {
+                if let Some(chosen) = chosen.clone() {
+                    // A little more than is shown, so that the line begins at the edge.
+                    let from = now(skew) - chosen.span.micros() - chosen.span.micros() / 20;
+                    spawn_local(load(chosen, from, skew, dispatcher));
+                }
+            },
+        );
+    }
+    {
+        let dispatcher = feed.dispatcher();
+        let dirty = feed
+            .chart
+            .as_ref()
+            .filter(|chart| chart.loaded)
+            .and_then(|chart| chart.dirty);
         // An older point than those before starts the wait anew, so that the reading begins early enough for all.
         use_effect_with((chosen, dirty), move |(chosen, dirty)| {
             let timeout = chosen.clone().zip(*dirty).map(|(chosen, dirty)| {
@@ -64,7 +77,10 @@ async fn load(chosen: Chosen, from: Micros, skew: Micros, feed: UseReducerDispat
 
 async fn read_samples(series: String, from: Micros, to: Micros) -> Result<Vec<Mark>, Failure> {
     let range = samples::TimeRange { from, to };
-    match ask::<Samples>(samples::Variables { series, range }).await?.node {
+    match ask::<Samples>(samples::Variables { series, range })
+        .await?
+        .node
+    {
         Some(samples::SamplesNode::Series(series)) => {
             let points = series.samples.times.into_iter().zip(series.samples.values);
             Ok(points.map(|(at, value)| Mark::point(at, value)).collect())
@@ -73,10 +89,22 @@ async fn read_samples(series: String, from: Micros, to: Micros) -> Result<Vec<Ma
     }
 }
 
-async fn read_windows(series: String, window: Window, from: Micros, to: Micros) -> Result<Vec<Mark>, Failure> {
+async fn read_windows(
+    series: String,
+    window: Window,
+    from: Micros,
+    to: Micros,
+) -> Result<Vec<Mark>, Failure> {
     // Whole windows only: what is read replaces what is there.
-    let range = windows::TimeRange { from: window.start(from), to: window.start(to) + window.micros };
-    let variables = windows::Variables { series, range, every: window.every.to_owned() };
+    let range = windows::TimeRange {
+        from: window.start(from),
+        to: window.start(to) + window.micros,
+    };
+    let variables = windows::Variables {
+        series,
+        range,
+        every: window.every.to_owned(),
+    };
     match ask::<Windows>(variables).await?.node {
         Some(windows::WindowsNode::Series(series)) => Ok(marks(series.windows)),
         _ => Err(gone()),
@@ -85,7 +113,11 @@ async fn read_windows(series: String, window: Window, from: Micros, to: Micros) 
 
 /// The windows that hold points.
 fn marks(windows: windows::WindowsNodeOnSeriesWindows) -> Vec<Mark> {
-    let columns = windows.min.into_iter().zip(windows.max).zip(windows.avg.into_iter().zip(windows.last));
+    let columns = windows
+        .min
+        .into_iter()
+        .zip(windows.max)
+        .zip(windows.avg.into_iter().zip(windows.last));
     let rows = windows.starts.into_iter().zip(windows.count).zip(columns);
     rows.filter_map(|((at, count), ((low, high), (avg, last)))| {
         Some(Mark {
@@ -127,6 +159,16 @@ mod tests {
             last: vec![None, Some(3.0)],
         };
         let marks = marks(windows);
-        assert_eq!(marks, [Mark { at: 30, value: 2.0, low: 1.0, high: 3.0, last: 3.0, count: 2 }]);
+        assert_eq!(
+            marks,
+            [Mark {
+                at: 30,
+                value: 2.0,
+                low: 1.0,
+                high: 3.0,
+                last: 3.0,
+                count: 2
+            }]
+        );
     }
 }

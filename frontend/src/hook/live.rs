@@ -104,7 +104,10 @@ async fn run(
         let wait = backoff(attempt, js_sys::Math::random());
         attempt += 1;
         feed.dispatch(Act::Lost(if is_online() {
-            Connection::Retrying { since, at: now(skew) + wait.as_micros() as Micros }
+            Connection::Retrying {
+                since,
+                at: now(skew) + wait.as_micros() as Micros,
+            }
         } else {
             Connection::Offline { since }
         }));
@@ -116,7 +119,9 @@ async fn run(
 
 /// Doubles from the first wait to the longest, and takes up to a quarter off, so that pages do not come all at once.
 fn backoff(attempt: u32, random: f64) -> Duration {
-    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_WAIT);
+    let wait = FIRST_WAIT
+        .saturating_mul(2_u32.saturating_pow(attempt))
+        .min(LONGEST_WAIT);
     wait.mul_f64(1.0 - random.clamp(0.0, 1.0) / 4.0)
 }
 

@@ -100,7 +100,9 @@ pub fn use_theme() -> (Theme, Callback<()>, bool) {
 }
 
 fn dark_query() -> Option<web_sys::MediaQueryList> {
-    web_sys::window()?.match_media("(prefers-color-scheme: dark)").ok()?
+    web_sys::window()?
+        .match_media("(prefers-color-scheme: dark)")
+        .ok()?
 }
 
 fn system_is_dark() -> bool {

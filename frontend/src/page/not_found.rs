@@ -29,7 +29,10 @@ pub struct NotFoundProps {
 #[component]
 pub fn NotFound(props: &NotFoundProps) -> Html {
     let (title, why) = match props.what {
-        What::Page => ("No such page", "The address names no page of Sundial. It may be mistyped, or the page has moved."),
+        What::Page => (
+            "No such page",
+            "The address names no page of Sundial. It may be mistyped, or the page has moved.",
+        ),
         What::Tenant => (
             "No such tenant",
             "A tenant of this name does not exist, or it is not open to you. Sundial gives the same answer to both. If it \

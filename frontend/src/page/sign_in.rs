@@ -20,7 +20,9 @@ pub struct SignInProps {
 #[component]
 pub fn SignIn(props: &SignInProps) -> Html {
     let location = use_location();
-    let (path, query) = location.as_ref().map_or(("/", ""), |location| (location.path(), location.query_str()));
+    let (path, query) = location.as_ref().map_or(("/", ""), |location| {
+        (location.path(), location.query_str())
+    });
     let back = js_sys::encode_uri_component(&route::return_to(path, query));
     let stopped = error_code(query).map(explain);
     html! {
@@ -75,7 +77,10 @@ fn asks(scope: &str, gets: &str, why: &str) -> Html {
 
 /// The code that `/auth/callback` left in the address.
 fn error_code(query: &str) -> Option<&str> {
-    query.trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("error="))
+    query
+        .trim_start_matches('?')
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("error="))
 }
 
 /// What happened, and what to do.
@@ -123,7 +128,13 @@ mod tests {
 
     #[test]
     fn every_reason_has_words_and_a_next_step() {
-        for code in ["access_denied", "state_mismatch", "login_expired", "github_unavailable", "anything"] {
+        for code in [
+            "access_denied",
+            "state_mismatch",
+            "login_expired",
+            "github_unavailable",
+            "anything",
+        ] {
             let (what, next) = explain(code);
             assert!(what.ends_with('.') && next.ends_with('.'));
         }

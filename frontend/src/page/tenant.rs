@@ -1,5 +1,6 @@
 //! One tenant: what it holds, its series, and the live chart of one of them.
 
+mod chart;
 mod read;
 mod view;
 
@@ -63,7 +64,10 @@ pub fn TenantPage(props: &TenantPageProps) -> Html {
     }
     let live = live_props(&feed, session, nudge);
     let known = tenant.data.as_deref().and_then(Option::as_ref);
-    let place = known.map(|tenant| Place { slug: props.slug.clone(), prod: tenant.prod });
+    let place = known.map(|tenant| Place {
+        slug: props.slug.clone(),
+        prod: tenant.prod,
+    });
     let seen = Seen {
         slug: props.slug.clone(),
         tenant: known.cloned(),
@@ -91,16 +95,24 @@ fn choose(tenant: Option<&Option<Rc<Tenant>>>, view: &View) -> Option<Chosen> {
         Some(key) => series.iter().find(|row| row.key == *key)?,
         None => series.first()?,
     };
-    Some(Chosen { id: row.id.clone(), key: row.key.clone(), span: view.span() })
+    Some(Chosen {
+        id: row.id.clone(),
+        key: row.key.clone(),
+        span: view.span(),
+    })
 }
 
 /// What the address says, and what changes it.
 #[hook]
 fn use_view(slug: &AttrValue) -> (View, Callback<View>) {
     let (location, navigator) = (use_location(), use_navigator());
-    let view = location.and_then(|location| location.query::<View>().ok()).unwrap_or_default();
+    let view = location
+        .and_then(|location| location.query::<View>().ok())
+        .unwrap_or_default();
     let set = {
-        let route = Route::Tenant { slug: slug.to_string() };
+        let route = Route::Tenant {
+            slug: slug.to_string(),
+        };
         Callback::from(move |view: View| {
             if let Some(navigator) = &navigator
                 && navigator.replace_with_query(&route, &view).is_err()
@@ -115,7 +127,11 @@ fn use_view(slug: &AttrValue) -> (View, Callback<View>) {
 
 /// Tells the feed which series there are, and reads the list again when points of another one come.
 #[hook]
-fn use_listing(feed: &UseReducerHandle<Feed>, tenant: Option<Rc<Option<Rc<Tenant>>>>, again: &Callback<()>) {
+fn use_listing(
+    feed: &UseReducerHandle<Feed>,
+    tenant: Option<Rc<Option<Rc<Tenant>>>>,
+    again: &Callback<()>,
+) {
     {
         let feed = feed.dispatcher();
         use_effect_with(tenant, move |tenant| {
@@ -155,5 +171,11 @@ fn live_props(feed: &UseReducerHandle<Feed>, session: &Session, nudge: Callback<
 /// Stops the picture, or lets it go on.
 fn pause(feed: &UseReducerHandle<Feed>, session: &Session) -> Callback<()> {
     let (feed, is_paused, session) = (feed.dispatcher(), feed.pause.is_some(), session.clone());
-    Callback::from(move |()| feed.dispatch(if is_paused { Act::Resume } else { Act::Pause(session.now()) }))
+    Callback::from(move |()| {
+        feed.dispatch(if is_paused {
+            Act::Resume
+        } else {
+            Act::Pause(session.now())
+        })
+    })
 }

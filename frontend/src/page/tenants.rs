@@ -90,7 +90,11 @@ fn grouped(lines: &[TenantLine]) -> BTreeMap<&str, Pair<'_>> {
     let mut groups: BTreeMap<&str, Pair<'_>> = BTreeMap::new();
     for line in lines {
         let pair = groups.entry(&line.group).or_default();
-        if line.prod { pair.prod.push(line) } else { pair.test.push(line) }
+        if line.prod {
+            pair.prod.push(line)
+        } else {
+            pair.test.push(line)
+        }
     }
     groups
 }
@@ -174,7 +178,11 @@ mod tests {
 
     #[test]
     fn pairs_stand_together() {
-        let lines = [line("a-test", "a", false), line("b-prod", "b", true), line("a-prod", "a", true)];
+        let lines = [
+            line("a-test", "a", false),
+            line("b-prod", "b", true),
+            line("a-prod", "a", true),
+        ];
         let groups = grouped(&lines);
         assert_eq!(groups.keys().copied().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((groups["a"].prod.len(), groups["a"].test.len()), (1, 1));
@@ -188,6 +196,8 @@ mod tests {
             sentence(&lines, 1, 10 * MINUTE),
             "1 tenant in 1 group is open to you. 1 has had no point for 5 minutes."
         );
-        assert!(sentence(&lines, 1, MINUTE).ends_with("All had a point within the last 5 minutes."));
+        assert!(
+            sentence(&lines, 1, MINUTE).ends_with("All had a point within the last 5 minutes.")
+        );
     }
 }

@@ -54,7 +54,10 @@ fn angle(hours: f64) -> f64 {
 
 fn at(hours: f64, radius: f64) -> (f64, f64) {
     let angle = angle(hours);
-    (CENTRE.0 + radius * angle.sin(), CENTRE.1 - radius * angle.cos())
+    (
+        CENTRE.0 + radius * angle.sin(),
+        CENTRE.1 - radius * angle.cos(),
+    )
 }
 
 /// A quarter of an hour: full hours are long, halves shorter, quarters short.
@@ -77,7 +80,11 @@ fn numeral(hour: i32) -> Html {
 fn shadow(hours: f64, clock: &str) -> Html {
     let ((x, y), (side_x, side_y)) = (at(hours, RADIUS), at(hours, 235.0));
     // The time stands on the outer side, clear of the numerals.
-    let (text_x, anchor) = if hours < 12.0 { (x - 14.0, "end") } else { (x + 14.0, "start") };
+    let (text_x, anchor) = if hours < 12.0 {
+        (x - 14.0, "end")
+    } else {
+        (x + 14.0, "start")
+    };
     html! {
         <>
             <path class="shadow" d={format!("M320 330L320 140L{side_x:.1} {side_y:.1}Z")}/>

@@ -29,15 +29,24 @@ pub struct Tenant {
 pub async fn tenant(slug: String) -> Result<Option<Rc<Tenant>>, Failure> {
     let (mut series, mut latest, mut after) = (Vec::new(), Vec::new(), None);
     loop {
-        let variables = query::Variables { slug: slug.clone(), after };
+        let variables = query::Variables {
+            slug: slug.clone(),
+            after,
+        };
         let Some(tenant) = ask::<TenantQuery>(variables).await?.tenant else {
             return Ok(None);
         };
         let page = tenant.series.page_info;
         for node in tenant.series.nodes {
-            let point = node.latest.and_then(|point| Some((time::parse(&point.time)?, point.value)));
+            let point = node
+                .latest
+                .and_then(|point| Some((time::parse(&point.time)?, point.value)));
             latest.push((node.key.clone(), point));
-            series.push(Row { id: node.id, key: node.key, unit: node.unit });
+            series.push(Row {
+                id: node.id,
+                key: node.key,
+                unit: node.unit,
+            });
         }
         after = page.end_cursor;
         let more = page.has_next_page && after.is_some();
