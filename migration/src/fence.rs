@@ -8,7 +8,11 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 const TENANT: &str = "nullif(current_setting('app.tenant', true), '')::int";
 
 /// Fences `table` by its column `column`: rows of the transaction's tenant only, to read and to write.
-pub(crate) async fn enclose(manager: &SchemaManager<'_>, table: &str, column: &str) -> Result<(), DbErr> {
+pub(crate) async fn enclose(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
     run(
         manager,
         &[

@@ -47,7 +47,12 @@ impl MigrationTrait for Migration {
                     // Empty: every member of the organisation.
                     .col(text("team"))
                     .col(text("role"))
-                    .primary_key(Index::create().col("tenant_id").col("organization").col("team"))
+                    .primary_key(
+                        Index::create()
+                            .col("tenant_id")
+                            .col("organization")
+                            .col("team"),
+                    )
                     .to_owned(),
             )
             .await?;
@@ -73,7 +78,9 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in ["access_rule", "tenant_counter", "tenant"] {
-            manager.drop_table(Table::drop().table(table).to_owned()).await?;
+            manager
+                .drop_table(Table::drop().table(table).to_owned())
+                .await?;
         }
         Ok(())
     }
