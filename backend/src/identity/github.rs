@@ -3,10 +3,12 @@
 //! Invariant: nothing is believed that GitHub did not answer in full; what can't be asked is a
 //! [`Fault::Unavailable`], never a "no".
 
+mod answer;
+
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header::LINK};
-use reqwest::{Client, RequestBuilder, Response};
+use axum::http::StatusCode;
+use reqwest::{Client, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
@@ -14,37 +16,20 @@ use url::Url;
 use crate::{
     error::{Error, Result},
     guard::Memberships,
+    identity::github::answer::{is_limited, next_page, parse, send, unavailable},
 };
+
+pub(super) use crate::identity::github::answer::{Fault, bytes};
 
 /// For one request to GitHub, from the first byte out to the last one in.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// For all pages of all that is asked of one person.
 const TIMEOUT_OF_ALL: Duration = Duration::from_secs(20);
-/// Most bytes of one answer: a full page of teams is some 300 KB.
-const ANSWER: usize = 4 << 20;
 /// Most pages of one list, of 100 entries each.
 const PAGES: usize = 50;
 
 /// Scopes that each let an app read memberships.
 const READ_ORG: [&str; 3] = ["read:org", "write:org", "admin:org"];
-
-/// Why a token's owner is not known.
-#[derive(Clone, Debug)]
-pub(super) enum Fault {
-    /// The token does not count, with what to do.
-    Refused(&'static str),
-    /// GitHub can't be asked.
-    Unavailable(String),
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(words) => Error::Unauthenticated(words),
-            Fault::Unavailable(words) => Error::GithubUnavailable(words),
-        }
-    }
-}
 
 /// What GitHub says of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,114 +260,14 @@ impl Github {
         let response = send(self.http.get(url).bearer_auth(token.expose_secret())).await?;
         match response.status() {
             StatusCode::OK => Ok(response),
-            StatusCode::UNAUTHORIZED => Err(Fault::Refused(FOREIGN)),
-            StatusCode::FORBIDDEN if !is_limited(response.headers()) => Err(Fault::Refused(NARROW)),
+            StatusCode::UNAUTHORIZED => Err(Fault::Foreign),
+            StatusCode::FORBIDDEN if !is_limited(response.headers()) => Err(Fault::Narrow),
             _ => Err(unavailable(&response)),
         }
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, Fault> {
         below(&self.api, path).map_err(|error| Fault::Unavailable(error.to_string()))
-    }
-}
-
-/// Of a token that is not ours or no more.
-pub(super) const FOREIGN: &str = "GitHub says that this token is not one of Sundial's sign-in, or was \
-    revoked: sign in again at /auth/login, or use an ingest token (`sundial token create`)";
-/// Of a token without the scope `read:org`.
-pub(super) const NARROW: &str = "the GitHub token may not read memberships (scope read:org is missing, or \
-    single sign-on is asked for): sign in again at /auth/login and leave the scope ticked";
-
-async fn send(request: RequestBuilder) -> Result<Response, Fault> {
-    let request = request
-        .header("accept", "application/vnd.github+json")
-        .header("x-github-api-version", "2022-11-28");
-    request.send().await.map_err(unreachable)
-}
-
-fn unreachable(error: reqwest::Error) -> Fault {
-    // The address may hold what is asked about; the cause says enough.
-    let error = error.without_url();
-    tracing::warn!(error = %chain(&error), "GitHub can't be reached");
-    Fault::Unavailable(if error.is_timeout() {
-        "it does not answer in time".into()
-    } else {
-        "it can't be reached".into()
-    })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    words
-}
-
-fn unavailable(response: &Response) -> Fault {
-    let status = response.status();
-    tracing::warn!(%status, path = response.url().path(), "GitHub answers {status}");
-    Fault::Unavailable(if is_limited(response.headers()) {
-        "its limit of requests is used up for now".into()
-    } else {
-        format!("it answers {}", status.as_u16())
-    })
-}
-
-/// Whether a refusal is about too many requests: <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
-fn is_limited(headers: &HeaderMap) -> bool {
-    headers.contains_key("retry-after")
-        || headers.get("x-ratelimit-remaining") == Some(&HeaderValue::from_static("0"))
-}
-
-async fn parse<T: DeserializeOwned>(response: Response) -> Result<T, Fault> {
-    let bytes = bytes(response).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        // Where it stopped is told, and nothing of what it read.
-        tracing::warn!(
-            line = error.line(),
-            column = error.column(),
-            "GitHub's answer is garbled"
-        );
-        Fault::Unavailable("its answer can't be read".into())
-    })
-}
-
-/// The body of an answer, up to a bound.
-pub(super) async fn bytes(mut response: Response) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > ANSWER {
-            return Err(Fault::Unavailable("its answer is too long".into()));
-        }
-    }
-    Ok(bytes)
-}
-
-/// The next page by the `Link` header (RFC 8288), which must be where `page` came from: the person's
-/// token goes along.
-fn next_page(headers: &HeaderMap, page: &Url) -> Result<Option<Url>, Fault> {
-    let links = headers
-        .get(LINK)
-        .and_then(|links| links.to_str().ok())
-        .unwrap_or_default();
-    let next = links.split(',').find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = |parameter: &str| matches!(parameter.trim(), "rel=\"next\"" | "rel=next");
-        parameters.split(';').any(is_next).then_some(target)
-    });
-    let Some(next) = next else {
-        return Ok(None);
-    };
-    match page.join(next) {
-        Ok(url) if url.origin() == page.origin() => Ok(Some(url)),
-        _ => {
-            tracing::warn!("GitHub's next page is not on its own API; it is not asked for");
-            Err(Fault::Unavailable("its next page is elsewhere".into()))
-        }
     }
 }
 
@@ -413,40 +298,6 @@ fn active(memberships: Vec<Membership>, teams: Vec<Team>) -> Memberships {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn next(links: &'static str) -> Result<Option<String>, Fault> {
-        let mut headers = HeaderMap::new();
-        headers.insert(LINK, HeaderValue::from_static(links));
-        let page = Url::parse("https://api.github.com/user/teams").unwrap();
-        Ok(next_page(&headers, &page)?.map(String::from))
-    }
-
-    #[test]
-    fn next_page_is_found_among_the_links() {
-        let links = "<https://api.github.com/user/teams?page=1>; rel=\"prev\", \
-                     <https://api.github.com/user/teams?page=3>; rel=\"next\"";
-        assert_eq!(
-            next(links).unwrap().unwrap(),
-            "https://api.github.com/user/teams?page=3"
-        );
-        assert!(
-            next("<https://api.github.com/user/teams?page=1>; rel=\"last\"")
-                .unwrap()
-                .is_none()
-        );
-        assert!(next("").unwrap().is_none());
-    }
-
-    #[test]
-    fn next_page_elsewhere_gets_no_token() {
-        for links in [
-            "<https://evil.example/user/teams?page=2>; rel=\"next\"",
-            "<http://api.github.com/user/teams?page=2>; rel=\"next\"",
-            "<//evil.example/>; rel=\"next\"",
-        ] {
-            assert!(matches!(next(links), Err(Fault::Unavailable(_))), "{links}");
-        }
-    }
 
     #[test]
     fn address_keeps_its_path_and_gains_no_slash() {

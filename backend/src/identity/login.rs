@@ -54,9 +54,9 @@ impl Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Refused(words) if words == crate::identity::github::NARROW => Stop::ScopeMissing,
+            Fault::Narrow => Stop::ScopeMissing,
             // A token that GitHub has just issued and does not know: its parts disagree for now.
-            Fault::Refused(_) | Fault::Unavailable(_) => Stop::Unavailable,
+            Fault::Foreign | Fault::Unavailable(_) => Stop::Unavailable,
         }
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     guard::{Person, Principal},
-    identity::github::{FOREIGN, Fault, Github, NARROW, Standing},
+    identity::github::{Fault, Github, Standing},
 };
 
 /// SHA-256 of a token: the memory of the process holds no token longer than a request.
@@ -76,8 +76,8 @@ impl People {
             .try_get_with(hash, self.github.standing(token));
         let account_id = match asked.await.map_err(Arc::unwrap_or_clone)? {
             Standing::Ours(account_id) => account_id,
-            Standing::Narrow => return Err(Fault::Refused(NARROW)),
-            Standing::Foreign => return Err(Fault::Refused(FOREIGN)),
+            Standing::Narrow => return Err(Fault::Narrow),
+            Standing::Foreign => return Err(Fault::Foreign),
         };
         let asked = self
             .profiles

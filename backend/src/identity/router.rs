@@ -120,7 +120,8 @@ async fn logout(State(identity): State<Identity>, headers: HeaderMap) -> Respons
     }
     if let Some(value) = site.cookie(CookieKind::Session, &cookies(&headers)) {
         match session::end(&identity.0.pool, value).await {
-            Ok(()) => tracing::info!("signed out"),
+            Ok(Some(id)) => tracing::info!(account.id = id, "signed out account {id}"),
+            Ok(None) => {}
             Err(error) => return failed(&error),
         }
     }

@@ -122,15 +122,17 @@ fn counts(row: &session::Model, now: i64) -> bool {
     now < row.expires_at && now < row.used_at + IDLE
 }
 
-/// Ends the session whose cookie's value is `value`; none such: nothing to do.
+/// Ends the session whose cookie's value is `value`, and tells whose it was; none such: nothing to do.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
-pub(super) async fn end(pool: &Pool, value: &str) -> Result<()> {
-    match Secret::of_cookie(value) {
-        Some(secret) => system::end_session(pool, &secret.hash()).await,
-        None => Ok(()),
-    }
+pub(super) async fn end(pool: &Pool, value: &str) -> Result<Option<i64>> {
+    let Some(hash) = Secret::of_cookie(value).map(|secret| secret.hash()) else {
+        return Ok(None);
+    };
+    let row = system::session_by_hash(pool, &hash).await?;
+    system::end_session(pool, &hash).await?;
+    Ok(row.map(|row| row.account_id))
 }
 
 #[cfg(test)]
