@@ -1,0 +1,38 @@
+# What a person types. Each target installs what it needs first, and says so (tools/setup).
+
+# Where tools/setup puts programs, also on the first run, before a shell knows of them.
+SUNDIAL_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sundial
+CARGO_HOME ?= $(HOME)/.cargo
+export SUNDIAL_TOOLS
+export PATH := $(SUNDIAL_TOOLS)/bin:$(SUNDIAL_TOOLS)/node_modules/.bin:$(CARGO_HOME)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test dev page
+.DELETE_ON_ERROR:
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build and run all of Sundial on this machine (PORT=8080, data in .demo/)
+	@tools/setup demo
+	@tools/demo
+
+test: ## Check and test everything, on SQLite, PostgreSQL and in a browser
+	@tools/test
+
+dev: ## Like demo, with quick builds; the page is rebuilt as its files change
+	@tools/setup demo
+	@tools/demo --dev
+
+page: ## Build the web page into frontend/dist
+	@tools/setup demo
+	@$(MAKE) --no-print-directory frontend/dist/index.html.br
+
+page_sources := Cargo.lock Cargo.toml Trunk.toml backend/schema.graphql $(shell find frontend \
+	\( -name node_modules -o -path frontend/dist -o -path frontend/build -o -path frontend/e2e \) -prune -o -type f -print)
+
+# Compressing comes last, so that this file's presence says that all are there.
+frontend/dist/index.html.br: $(page_sources)
+	npm --prefix frontend run --silent bundle
+	tools/wasm trunk build --release --cargo-profile page
+	npm --prefix frontend run --silent compress

@@ -1,0 +1,39 @@
+//! Time data as compressed columns: points to bytes and back, merged, aggregated and thinned.
+//!
+//! - [`points`]: [`Points`], one series' points in order; the proof that they may be stored
+//! - [`codec`]: the payload of a `batch` row, the columns of one call's series behind a small directory
+//! - [`mod@column`]: one series' points as bytes, the encoding that every payload shares
+//! - [`mod@merge`]: several runs of one series into one, the last write winning
+//! - [`every`]: how long a window is and where it begins
+//! - [`window`]: aggregates of points over stretches of time
+//! - [`mod@downsample`]: fewer points that draw the same line
+//!
+//! Times are µs since 1970 UTC within [`TIMES`], values finite, ranges half-open.
+//!
+//! Invariant: everything here is pure. Nothing reads a clock, a database or a tenant, and no bytes, however damaged or
+//! forged, make it panic or allocate more than [`MAX_POINTS`] points take.
+
+pub mod codec;
+pub mod column;
+pub mod downsample;
+pub mod every;
+pub mod merge;
+pub mod points;
+mod varint;
+pub mod window;
+
+pub use codec::{Batch, Entry, encode_batch};
+pub use column::Damaged;
+pub use downsample::downsample;
+pub use every::Every;
+pub use merge::{Run, merge};
+pub use points::{Points, Unfit};
+pub use window::{Fill, Windows, windows};
+
+use std::ops::Range;
+
+/// The times a point can have, in µs since 1970 UTC: from 1970-01-01 up to, and without, 2200-01-01.
+pub const TIMES: Range<i64> = 0..7_258_118_400_000_000;
+
+/// The most points that one payload holds; what a reader allocates is bounded by it.
+pub const MAX_POINTS: usize = 1_000_000;

@@ -1,0 +1,48 @@
+// GraphiQL on our own API: who is signed in asks as themselves; others put a token into the headers.
+import { GraphiQL } from "graphiql";
+import "graphiql/style.css";
+import { createRoot } from "react-dom/client";
+import { examples } from "./examples.js";
+import { fetcher } from "./fetcher.js";
+import "./page.css";
+
+globalThis.MonacoEnvironment = {
+  getWorker: (_, label) => new Worker(`/graphiql/${WORKERS[label] ?? WORKERS.editor}`, { type: "module" }),
+};
+
+const tenant = new URLSearchParams(location.search).get("tenant") ?? "";
+if (tenant) document.title = `GraphiQL · ${tenant} · Sundial`;
+
+// What one types for a tenant comes back with that tenant only.
+const storage = {
+  name: (key) => `graphiql ${tenant} ${key}`,
+  getItem: (key) => localStorage.getItem(storage.name(key)),
+  setItem: (key, value) => localStorage.setItem(storage.name(key), value),
+  removeItem: (key) => localStorage.removeItem(storage.name(key)),
+  clear: () => Object.keys(localStorage).filter((key) => key.startsWith(storage.name(""))).forEach((key) => localStorage.removeItem(key)),
+  get length() {
+    return Object.keys(localStorage).filter((key) => key.startsWith(storage.name(""))).length;
+  },
+};
+
+const headers = `// Without a session, a token says who asks:
+// { "authorization": "Bearer sdl_…" }
+{}`;
+
+// The page's choice of theme holds here too.
+const theme = localStorage.getItem("theme");
+
+createRoot(document.getElementById("graphiql")).render(
+  <GraphiQL
+    fetcher={fetcher}
+    storage={storage}
+    defaultTabs={examples(tenant).map((tab) => ({ ...tab, headers }))}
+    defaultHeaders={headers}
+    defaultTheme={theme === "light" || theme === "dark" ? theme : null}
+    defaultEditorToolsVisibility="variables"
+  >
+    <GraphiQL.Logo>
+      <a href={tenant ? `/t/${encodeURIComponent(tenant)}` : "/"}>{tenant ? `Sundial · ${tenant}` : "Sundial"}</a>
+    </GraphiQL.Logo>
+  </GraphiQL>,
+);

@@ -1,0 +1,14 @@
+//! The parts that pages are made of. Classes and markup are the design's; `style/app.css` draws them.
+
+pub mod age;
+pub mod chart;
+pub mod code;
+pub mod icon;
+pub mod link;
+pub mod live;
+pub mod note;
+mod plot;
+pub mod readout;
+pub mod series;
+pub mod shell;
+pub mod table;

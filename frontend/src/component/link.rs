@@ -1,0 +1,47 @@
+//! Links inside the page. They are real links: they can be copied, and opened elsewhere.
+
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::route::Route;
+
+/// Properties of [`Go`].
+#[derive(PartialEq, Properties)]
+pub struct GoProps {
+    /// Where to.
+    pub to: Route,
+    /// Classes.
+    #[prop_or_default]
+    pub class: Classes,
+    /// True for the page one is on.
+    #[prop_or_default]
+    pub current: bool,
+    /// What readers of the page's tree are told instead of the content.
+    #[prop_or_default]
+    pub label: Option<AttrValue>,
+    /// The content.
+    pub children: Html,
+}
+
+/// A link to another page of ours, without loading it anew.
+#[component]
+pub fn Go(props: &GoProps) -> Html {
+    let navigator = use_navigator();
+    let onclick = {
+        let to = props.to.clone();
+        Callback::from(move |event: MouseEvent| {
+            let elsewhere =
+                event.meta_key() || event.ctrl_key() || event.shift_key() || event.alt_key();
+            if let Some(navigator) = navigator.as_ref().filter(|_| !elsewhere) {
+                event.prevent_default();
+                navigator.push(&to);
+            }
+        })
+    };
+    html! {
+        <a href={props.to.to_path()} class={props.class.clone()} {onclick}
+            aria-current={props.current.then_some("page")} aria-label={props.label.clone()}>
+            { props.children.clone() }
+        </a>
+    }
+}

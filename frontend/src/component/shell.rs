@@ -1,0 +1,346 @@
+//! What is around every page: the bar that says where one is, the navigation, the footer.
+
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use super::age::ServerClock;
+use super::icon::{Icon, icon, mark};
+use super::link::Go;
+use crate::api;
+use crate::hook::{Theme, use_theme};
+use crate::route::Route;
+use crate::session::{Session, TenantLine};
+use crate::time;
+
+/// The tenant that a page is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// Its slug.
+    pub slug: AttrValue,
+    /// True for PROD.
+    pub prod: bool,
+}
+
+impl Place {
+    fn env(&self) -> &'static str {
+        if self.prod { "prod" } else { "test" }
+    }
+}
+
+/// The badge that names an environment: solid for PROD, dashed for TEST.
+pub fn badge(prod: bool) -> Html {
+    if prod {
+        html! { <span class="env env-prod">{ "PROD" }</span> }
+    } else {
+        html! { <span class="env env-test">{ "TEST" }</span> }
+    }
+}
+
+/// Properties of [`Shell`].
+#[derive(PartialEq, Properties)]
+pub struct ShellProps {
+    /// The page's name, for the tab.
+    pub title: AttrValue,
+    /// Who is reading.
+    pub session: Session,
+    /// The tenant, on its pages.
+    #[prop_or_default]
+    pub place: Option<Place>,
+    /// What one can switch to.
+    #[prop_or_default]
+    pub tenants: Rc<Vec<TenantLine>>,
+    /// The connection and what stops it, in the bar.
+    #[prop_or_default]
+    pub live: Html,
+    /// One line under the bar.
+    #[prop_or_default]
+    pub banner: Html,
+    /// The page.
+    pub children: Html,
+}
+
+/// A page with the bar.
+#[component]
+pub fn Shell(props: &ShellProps) -> Html {
+    let (theme, turn, is_dark) = use_theme();
+    let tab = match &props.place {
+        Some(place) => {
+            format!(
+                "{} · {} · {} · Sundial",
+                props.title,
+                place.slug,
+                place.env().to_uppercase()
+            )
+        }
+        None => format!("{} · Sundial", props.title),
+    };
+    let prod = props.place.as_ref().is_some_and(|place| place.prod);
+    use_effect_with((tab, prod, is_dark), |(tab, prod, _)| dress(tab, *prod));
+
+    let turn_theme = turn.reform(|_: MouseEvent| ());
+    html! {
+        <div class={classes!("shell", props.place.is_none().then_some("wide-open"))}
+            data-env={props.place.as_ref().map(Place::env)}>
+            <a class="skip" href="#main">{ "Skip to content" }</a>
+            <header class="bar">
+                <Go to={Route::Tenants} class="brand" label="Sundial, all tenants">{ mark() }<span>{ "Sundial" }</span></Go>
+                if let Some(place) = &props.place {
+                    <Switch key={place.slug.to_string()} place={place.clone()} tenants={Rc::clone(&props.tenants)}/>
+                }
+                if props.place.is_some() { { props.live.clone() } } else { <span class="push"></span> }
+                <button type="button" class="btn icon bare wide" onclick={turn_theme.clone()}
+                    aria-label={format!("Theme: {}. Change it", theme.name())} title="Change theme">{ icon(Icon::Theme) }</button>
+                <Account session={props.session.clone()}/>
+            </header>
+            if let Some(place) = &props.place {
+                <Side place={place.clone()} session={props.session.clone()}/>
+            }
+            <div class="under" role="region" aria-label="Connection">{ props.banner.clone() }</div>
+            <main class="main" id="main" tabindex="-1">
+                { props.children.clone() }
+                <Foot {theme} turn={turn_theme} slug={props.place.as_ref().map(|place| place.slug.clone())}/>
+            </main>
+            if let Some(place) = &props.place {
+                <nav class="tabs" aria-label="Pages, short">
+                    <ul>{ pages(place) }</ul>
+                </nav>
+            }
+        </div>
+    }
+}
+
+/// The links of a tenant, in the navigation and in the tabs of a small screen.
+fn pages(place: &Place) -> Html {
+    html! {
+        <>
+            <li><Go to={Route::Tenant { slug: place.slug.to_string() }} current={true}>{ icon(Icon::Overview) }{ "Overview" }</Go></li>
+            <li><Go to={Route::Tenants}>{ icon(Icon::Grid) }{ "All tenants" }</Go></li>
+            <li><a href={format!("/graphiql?tenant={}", place.slug)}>{ icon(Icon::Braces) }{ "GraphiQL" }</a></li>
+        </>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct SideProps {
+    place: Place,
+    session: Session,
+}
+
+#[component]
+fn Side(props: &SideProps) -> Html {
+    html! {
+        <nav class="side" aria-label="Pages">
+            <div>
+                <ul>{ pages(&props.place) }</ul>
+                <div class="foot">
+                    <span>{ "Server clock" }</span>
+                    <span class="t"><ServerClock skew={props.session.skew}/></span>
+                    <span>{ time::skew_phrase(props.session.skew) }</span>
+                </div>
+            </div>
+        </nav>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct SwitchProps {
+    place: Place,
+    tenants: Rc<Vec<TenantLine>>,
+}
+
+#[component]
+fn Switch(props: &SwitchProps) -> Html {
+    html! {
+        <>
+            <button type="button" class="switch" popovertarget="switch">
+                <span class="sr">{ "Tenant " }</span>{ badge(props.place.prod) }
+                <span class="mono">{ &props.place.slug }</span>{ icon(Icon::Down) }
+            </button>
+            <div class="pop at-switch" id="switch" popover="auto">
+                <ul class="list" aria-label="Tenants">
+                    { for props.tenants.iter().map(|tenant| {
+                        let here = tenant.slug.as_str() == props.place.slug.as_str();
+                        html! {
+                            <li key={tenant.slug.clone()}>
+                                <Go to={Route::Tenant { slug: tenant.slug.clone() }} class="opt" current={here}>
+                                    { badge(tenant.prod) }<span class="mono">{ tenant.slug.clone() }</span>
+                                    <span class="push t3">{ if here { "here" } else { "" } }</span>
+                                </Go>
+                            </li>
+                        }
+                    }) }
+                </ul>
+                <div class="list"><Go to={Route::Tenants} class="opt">{ "All tenants" }</Go></div>
+            </div>
+        </>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct AccountProps {
+    session: Session,
+}
+
+#[component]
+fn Account(props: &AccountProps) -> Html {
+    let viewer = &props.session.viewer;
+    let name = viewer.display_name().to_owned();
+    let initials = initials(&name);
+    html! {
+        <>
+            <button type="button" class="who" popovertarget="account" title={name.clone()}
+                aria-label={format!("{initials}, account of {name}")}>{ initials.clone() }</button>
+            <div class="pop at-account" id="account" popover="auto">
+                <div class="who-is">
+                    if let Some(picture) = &viewer.avatar {
+                        <img src={picture.clone()} alt="" width="32" height="32"/>
+                    }
+                    <p><b>{ name }</b><br/><span class="t3">{ "Signed in as " }{ &viewer.login }</span></p>
+                </div>
+                <div class="list"><SignOut class="opt"/></div>
+            </div>
+        </>
+    }
+}
+
+/// Properties of [`SignOut`].
+#[derive(PartialEq, Properties)]
+pub struct SignOutProps {
+    /// Classes of the button.
+    pub class: Classes,
+}
+
+/// Ends the session, and loads the page anew so that nothing of it stays in memory.
+#[component]
+pub fn SignOut(props: &SignOutProps) -> Html {
+    let failed = use_state_eq(|| false);
+    let onclick = {
+        let failed = failed.setter();
+        Callback::from(move |_: MouseEvent| {
+            let failed = failed.clone();
+            spawn_local(async move {
+                let location = web_sys::window().map(|window| window.location());
+                match (api::sign_out().await, location) {
+                    (Ok(()), Some(location)) => failed.set(location.set_href("/").is_err()),
+                    _ => failed.set(true),
+                }
+            });
+        })
+    };
+    html! {
+        <>
+            <button type="button" class={props.class.clone()} {onclick}>{ "Sign out" }</button>
+            if *failed {
+                <span class="t3" role="alert">{ "The server did not answer: you are still signed in." }</span>
+            }
+        </>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct FootProps {
+    theme: Theme,
+    turn: Callback<MouseEvent>,
+    slug: Option<AttrValue>,
+}
+
+#[component]
+fn Foot(props: &FootProps) -> Html {
+    let graphiql = match &props.slug {
+        Some(slug) => format!("/graphiql?tenant={slug}"),
+        None => "/graphiql".to_owned(),
+    };
+    html! {
+        <footer class="foot-page">
+            <span>{ concat!("Sundial ", env!("CARGO_PKG_VERSION")) }</span>
+            <a href={graphiql}>{ "GraphiQL" }</a>
+            <button type="button" class="btn small bare push" onclick={props.turn.clone()}>
+                { "Theme: " }{ props.theme.name() }
+            </button>
+        </footer>
+    }
+}
+
+/// Properties of [`Solo`].
+#[derive(PartialEq, Properties)]
+pub struct SoloProps {
+    /// The page's name, for the tab.
+    pub title: AttrValue,
+    /// What stands in the header, before the theme.
+    #[prop_or_default]
+    pub aside: Html,
+    /// The page.
+    pub children: Html,
+}
+
+/// A page without the bar: for readers who are not in yet.
+#[component]
+pub fn Solo(props: &SoloProps) -> Html {
+    let (theme, turn, is_dark) = use_theme();
+    use_effect_with((props.title.clone(), is_dark), |(title, _)| {
+        dress(&format!("{title} · Sundial"), false)
+    });
+    html! {
+        <div class="solo">
+            <a class="skip" href="#main">{ "Skip to content" }</a>
+            <header>
+                <a class="brand" href="/">{ mark() }<span>{ "Sundial" }</span></a>
+                <span class="push"></span>
+                { props.aside.clone() }
+                <button type="button" class="btn icon bare" onclick={turn.reform(|_: MouseEvent| ())}
+                    aria-label={format!("Theme: {}. Change it", theme.name())} title="Change theme">{ icon(Icon::Theme) }</button>
+            </header>
+            <main id="main" tabindex="-1">{ props.children.clone() }</main>
+            <footer><span>{ concat!("Sundial ", env!("CARGO_PKG_VERSION")) }</span><a href="/graphiql">{ "GraphiQL" }</a></footer>
+        </div>
+    }
+}
+
+/// The tab's name, and the colour that the browser gives its own bar: red in PROD, and nowhere else.
+fn dress(tab: &str, prod: bool) {
+    let Some((window, document)) =
+        web_sys::window().and_then(|window| Some((window.clone(), window.document()?)))
+    else {
+        return;
+    };
+    document.set_title(tab);
+    let colour = document
+        .document_element()
+        .and_then(|root| window.get_computed_style(&root).ok().flatten())
+        .and_then(|style| {
+            style
+                .get_property_value(if prod { "--prod-bar" } else { "--bg" })
+                .ok()
+        });
+    let meta = document
+        .query_selector("meta[name=theme-color]")
+        .ok()
+        .flatten();
+    if let (Some(colour), Some(meta)) = (colour, meta) {
+        // The attribute's name is a valid one.
+        meta.set_attribute("content", colour.trim()).ok();
+    }
+}
+
+fn initials(name: &str) -> String {
+    let letters: String = name
+        .split([' ', '-', '_'])
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .collect();
+    letters.to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initials_come_from_names_and_from_logins() {
+        assert_eq!(initials("Anna Huber"), "AH");
+        assert_eq!(initials("jonas-reiter"), "JR");
+        assert_eq!(initials("admin"), "A");
+    }
+}
