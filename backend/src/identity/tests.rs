@@ -1,6 +1,7 @@
 //! The whole of identity against a GitHub that is not GitHub's, over HTTP, on a database of its own.
 
 mod machine;
+mod odd_github;
 mod person;
 mod sign_in;
 mod sign_out;
