@@ -2,4 +2,5 @@
 pub mod config;
 pub mod error;
 pub mod guard;
+pub mod identity;
 pub use error::{Error, Result};

@@ -18,6 +18,7 @@ mod scope;
 mod snapshot;
 pub mod system;
 pub mod table;
+mod token;
 mod transaction;
 
 pub use pool::{Backend, Pool};

@@ -1,0 +1,328 @@
+//! Who is behind a request: people by GitHub, machines by ingest tokens.
+//!
+//! ```text
+//! proof.rs         what a request shows
+//! session.rs       browsers: the cookie's secret, its life, the GitHub token sealed by it
+//! ingest_token.rs  machines: the token's format, made, rotated and revoked
+//! github.rs        what GitHub's API says of a token and its owner
+//! people.rs        the same, remembered for as long as it may count
+//! login.rs oauth.rs router.rs   signing in and out
+//! site.rs seal.rs  the site's address and cookies; sealing
+//! ```
+//!
+//! Invariant: this is the only place that makes a [`Principal`], and only of proof that it has
+//! checked: on every request, at most a minute after GitHub last said so. It asks no tenant's data.
+
+mod github;
+pub mod ingest_token;
+mod login;
+mod oauth;
+mod people;
+mod proof;
+mod router;
+mod seal;
+mod session;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::HeaderMap};
+use moka::sync::Cache;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+pub use crate::identity::{
+    ingest_token::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
+    proof::Proof,
+};
+
+use crate::{
+    config::GithubConfig,
+    error::{Error, Result},
+    guard::{Pool, Principal, Token, system},
+    identity::{
+        github::Github,
+        login::{Login, Stop},
+        oauth::OAuth,
+        people::{Lifetimes, People},
+        router::Answer,
+        seal::Key,
+        site::{CookieKind, Site},
+    },
+};
+
+/// One minute in µs.
+const MINUTE: i64 = 60_000_000;
+
+/// Who may be behind requests, and the routes by which people sign in and out. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    site: Site,
+    /// Without one nobody can sign in, and only ingest tokens count.
+    app: Option<App>,
+    /// Hashes of sessions and ingest tokens whose use was noted within the minute.
+    noted: Cache<Vec<u8>, ()>,
+}
+
+/// Our OAuth app at GitHub.
+struct App {
+    oauth: OAuth,
+    people: People,
+    login_key: Key,
+    /// Hashes of the `state`s that have come back: a sign-in is finished once.
+    finished: Cache<[u8; 32], ()>,
+}
+
+impl Identity {
+    /// Identity by the GitHub of `github`, for the site that people reach at `public_url`.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when the public URL is neither https nor a loopback address, or GitHub's
+    /// settings can't be used; the words say what to set.
+    pub fn new(github: &GithubConfig, public_url: Url, pool: Pool) -> Result<Identity> {
+        Identity::with_lifetimes(github, public_url, pool, Lifetimes::default())
+    }
+
+    fn with_lifetimes(
+        github: &GithubConfig,
+        public_url: Url,
+        pool: Pool,
+        lifetimes: Lifetimes,
+    ) -> Result<Identity> {
+        let site = Site::new(public_url)?;
+        let app = match github.credentials()? {
+            Some((id, secret)) => Some(App::new(github, &site, id, secret, lifetimes)?),
+            None => None,
+        };
+        Ok(Identity(Arc::new(Inner {
+            pool,
+            site,
+            app,
+            noted: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(Duration::from_secs(60))
+                .build(),
+        })))
+    }
+
+    /// Who is behind a request; nobody when it shows no proof.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for proof that does not count, with what to do;
+    /// [`Error::GithubUnavailable`] when GitHub would have to be asked and can't be.
+    pub async fn authenticate(&self, proof: &Proof) -> Result<Option<Arc<Principal>>> {
+        let result = self.authenticate_at(proof, now()).await;
+        if let Err(error) = &result {
+            tracing::info!(code = error.code(), "refused proof of identity: {error}");
+        }
+        result
+    }
+
+    async fn authenticate_at(&self, proof: &Proof, now: i64) -> Result<Option<Arc<Principal>>> {
+        match proof {
+            Proof::Nothing => Ok(None),
+            Proof::Cookie(cookies) => {
+                let cookies = cookies.expose_secret();
+                match self.0.site.cookie(CookieKind::Session, cookies) {
+                    Some(value) => self.browser(value, now).await.map(Some),
+                    None => Ok(None),
+                }
+            }
+            Proof::Bearer(token) => {
+                let text = token.expose_secret();
+                if text.starts_with(ingest_token::PREFIX) {
+                    self.machine(token, now).await.map(Some)
+                } else if text.starts_with("gho_") && is_plain(text) {
+                    Ok(Some(self.app()?.people.owner(token).await?))
+                } else {
+                    Err(Error::Unauthenticated(UNKNOWN_KIND))
+                }
+            }
+        }
+    }
+
+    /// The routes `/auth/login`, `/auth/callback` and `POST /auth/logout`.
+    pub fn router(&self) -> Router {
+        router::router(self.clone())
+    }
+
+    /// Whether a request's headers prove that it comes from the site's own pages. A request with a
+    /// cookie must: a browser sends it along whoever made it ask.
+    pub fn is_same_origin(&self, headers: &HeaderMap) -> bool {
+        self.0.site.is_same_origin(headers)
+    }
+
+    async fn browser(&self, value: &str, now: i64) -> Result<Arc<Principal>> {
+        let session = session::find(&self.0.pool, value, now).await?;
+        let principal = self.app()?.people.owner(&session.github_token).await?;
+        let is_owner = |principal: &Principal| {
+            principal
+                .as_person()
+                .is_some_and(|person| person.account_id == session.account_id)
+        };
+        if !is_owner(&principal) {
+            return Err(Error::Internal(
+                "a session's GitHub token is of another account".into(),
+            ));
+        }
+        if self.is_due(&session.hash, Some(session.used_at), now) {
+            let (pool, hash) = (self.0.pool.clone(), session.hash);
+            tokio::spawn(async move {
+                note(system::note_session_use(&pool, &hash, now).await);
+            });
+        }
+        Ok(principal)
+    }
+
+    async fn machine(&self, token: &SecretString, now: i64) -> Result<Arc<Principal>> {
+        let row = ingest_token::find(&self.0.pool, token, now).await?;
+        let principal = Principal::token(Token {
+            tenant_id: row.tenant_id,
+            id: row.id,
+            name: row.name.clone(),
+        });
+        if self.is_due(&row.hash, row.used_at, now) {
+            let pool = self.0.pool.clone();
+            tokio::spawn(async move {
+                note(system::note_token_use(&pool, &row, now).await);
+            });
+        }
+        Ok(Arc::new(principal))
+    }
+
+    /// Whether a use is to be noted: once a minute, and by one of the requests that come at once.
+    fn is_due(&self, hash: &[u8], used_at: Option<i64>, now: i64) -> bool {
+        used_at.is_none_or(|at| at + MINUTE <= now)
+            && self.0.noted.entry_by_ref(hash).or_insert(()).is_fresh()
+    }
+
+    fn app(&self) -> Result<&App> {
+        self.0
+            .app
+            .as_ref()
+            .ok_or(Error::Unauthenticated(NOT_CONFIGURED))
+    }
+
+    /// The sign-in that GitHub's answer belongs to, and the code in it.
+    fn answered(&self, cookies: &str, answer: Answer, now: i64) -> Result<(Login, String), Stop> {
+        let app = self.0.app.as_ref().ok_or(Stop::NotConfigured)?;
+        let value = self
+            .0
+            .site
+            .cookie(CookieKind::Login, cookies)
+            .ok_or(Stop::Mismatch)?;
+        let state = answer.state.ok_or(Stop::Mismatch)?;
+        let login = Login::open(&app.login_key, value, &state, now)?;
+        let once = app
+            .finished
+            .entry(Sha256::digest(&state).into())
+            .or_insert(());
+        if !once.is_fresh() {
+            return Err(Stop::Mismatch);
+        }
+        match (answer.error.as_deref(), answer.code) {
+            (None, Some(code)) => Ok((login, code)),
+            (Some("access_denied"), _) => Err(Stop::Denied),
+            (Some(error), _) => {
+                tracing::error!(
+                    error,
+                    "GitHub refuses to sign people in: check the OAuth app's callback"
+                );
+                Err(Stop::NotConfigured)
+            }
+            (None, None) => Err(Stop::Mismatch),
+        }
+    }
+
+    /// Signs in whoever `code` stands for. The browser's session until then, if it has one, ends: a
+    /// planted cookie is worth nothing afterwards.
+    async fn sign_in(
+        &self,
+        cookies: &str,
+        code: String,
+        verifier: String,
+        now: i64,
+    ) -> Result<Result<session::Secret, Stop>> {
+        let (token, principal) = match self.redeem(code, verifier).await {
+            Ok(known) => known,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        let person = principal
+            .as_person()
+            .ok_or_else(|| Error::Internal("a GitHub token is of no person".into()))?;
+        if let Some(value) = self.0.site.cookie(CookieKind::Session, cookies) {
+            session::end(&self.0.pool, value).await?;
+        }
+        let secret = session::begin(&self.0.pool, person, &token, now).await?;
+        tracing::info!(
+            account.id = person.account_id,
+            login = person.login,
+            "signed in {}",
+            person.login
+        );
+        Ok(Ok(secret))
+    }
+
+    async fn redeem(
+        &self,
+        code: String,
+        verifier: String,
+    ) -> Result<(SecretString, Arc<Principal>), Stop> {
+        let app = self.0.app.as_ref().ok_or(Stop::NotConfigured)?;
+        let token = app.oauth.exchange(code, verifier).await?;
+        let principal = app.people.owner(&token).await?;
+        Ok((token, principal))
+    }
+}
+
+impl App {
+    fn new(
+        github: &GithubConfig,
+        site: &Site,
+        id: String,
+        secret: SecretString,
+        lifetimes: Lifetimes,
+    ) -> Result<Self> {
+        let http = github::client()?;
+        Ok(App {
+            oauth: OAuth::new(http.clone(), &github.url, site.callback()?, &id, &secret)?,
+            login_key: Key::derive(secret.expose_secret().as_bytes(), login::PURPOSE)?,
+            people: People::new(Github::new(http, &github.api_url, id, secret)?, lifetimes),
+            finished: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(Duration::from_micros(login::LIFE.unsigned_abs()))
+                .build(),
+        })
+    }
+}
+
+const NOT_CONFIGURED: &str = "no GitHub sign-in is set up here, so only ingest tokens count: the operator \
+    sets SUNDIAL_GITHUB_CLIENT_ID and its secret";
+const UNKNOWN_KIND: &str = "the Authorization header must be `Bearer` and an ingest token (sdl_…) or a \
+    GitHub token of Sundial's own sign-in (gho_…); personal access tokens can't be checked";
+
+/// Whether `token` could be one of GitHub's: up to 255 letters, digits and `_`.
+fn is_plain(token: &str) -> bool {
+    token.len() <= 255
+        && token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A use that could not be noted is told and no more: the request is not to blame.
+fn note(result: Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a use could not be noted");
+    }
+}
+
+/// µs since 1970 UTC.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}

@@ -1,0 +1,115 @@
+//! What a request shows as proof of who is behind it.
+
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, COOKIE},
+};
+use cookie::Cookie;
+use secrecy::SecretString;
+
+use crate::identity::site::{PLAIN_COOKIE, SECURE_COOKIE};
+
+/// What a request shows as proof. Debug shows no secret.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// Nothing: somebody who has not signed in.
+    Nothing,
+    /// The `Cookie` header of a browser that has a session cookie. Which of the two names counts is
+    /// the site's to say: were the plain one read where the `__Host-` one is in use, a neighbouring
+    /// host could plant it.
+    Cookie(SecretString),
+    /// The text after `Bearer`: an ingest token or a GitHub token.
+    Bearer(SecretString),
+}
+
+impl Proof {
+    /// The proof in a request's headers. An `Authorization` header wins over the cookie, and one that
+    /// can't be read is proof that does not count, not the absence of proof.
+    pub fn of(headers: &HeaderMap) -> Proof {
+        if let Some(header) = headers.get(AUTHORIZATION) {
+            let bearer = header.to_str().ok().and_then(Proof::bearer);
+            return bearer.unwrap_or_else(|| Proof::Bearer(SecretString::default()));
+        }
+        // HTTP/2 may split the cookies over several headers.
+        let texts = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|header| header.to_str().ok());
+        let text = texts.collect::<Vec<_>>().join("; ");
+        let ours = |name: &str| name == PLAIN_COOKIE || name == SECURE_COOKIE;
+        if Cookie::split_parse(&text)
+            .flatten()
+            .any(|cookie| ours(cookie.name()))
+        {
+            Proof::Cookie(text.into())
+        } else {
+            Proof::Nothing
+        }
+    }
+
+    /// The proof in `Bearer …`, as an `Authorization` header or `connection_init` carries it.
+    pub fn bearer(text: &str) -> Option<Proof> {
+        let (scheme, token) = text.trim().split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| Proof::Bearer(token.trim().into()))
+    }
+
+    /// Whether a browser sent it by itself, so that the request must be proven to be of our own pages.
+    pub fn is_cookie(&self) -> bool {
+        matches!(self, Proof::Cookie(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn authorization_wins_over_the_cookie() {
+        let proof = Proof::of(&headers(&[
+            ("cookie", "sundial=abc"),
+            ("authorization", "bearer sdl_1"),
+        ]));
+        assert!(matches!(proof, Proof::Bearer(text) if text.expose_secret() == "sdl_1"));
+    }
+
+    #[test]
+    fn unreadable_authorization_is_proof_that_does_not_count() {
+        for header in ["Basic YTpi", "sdl_1", "", "Bearer"] {
+            let proof = Proof::of(&headers(&[("authorization", header)]));
+            assert!(
+                matches!(&proof, Proof::Bearer(text) if text.expose_secret().is_empty()),
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn foreign_cookies_are_no_proof() {
+        assert!(matches!(
+            Proof::of(&headers(&[("cookie", "theme=dark")])),
+            Proof::Nothing
+        ));
+        assert!(matches!(Proof::of(&headers(&[])), Proof::Nothing));
+        let split = headers(&[("cookie", "theme=dark"), ("cookie", "__Host-sundial=abc")]);
+        assert!(Proof::of(&split).is_cookie());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", Proof::Bearer("sdl_secret".into()));
+        assert!(!shown.contains("sdl_secret"), "{shown}");
+    }
+}

@@ -1,0 +1,167 @@
+//! Sessions of browsers: a random secret in the cookie, its SHA-256 in the database.
+//!
+//! Invariant: the database alone opens neither a session (a hash is no secret) nor a GitHub account
+//! (the token is sealed by a key that only the cookie's secret gives).
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    guard::{
+        Person, Pool, system,
+        table::{account, session},
+    },
+    identity::{MINUTE, seal::Key},
+};
+
+/// A session ends this long after its last request, µs.
+pub(super) const IDLE: i64 = 7 * 24 * 60 * MINUTE;
+/// A session ends this long after its sign-in whatever happens, µs.
+pub(super) const LIFE: i64 = 30 * 24 * 60 * MINUTE;
+
+const PURPOSE: &str = "sundial: GitHub token of a session";
+const ENDED: Error =
+    Error::Unauthenticated("your session is unknown or has ended: sign in again at /auth/login");
+
+/// What a session cookie holds: 256 random bits.
+pub(super) struct Secret(SecretSlice<u8>);
+
+/// A session that counts.
+pub(super) struct Session {
+    /// SHA-256 of its secret.
+    pub(super) hash: Vec<u8>,
+    /// GitHub's id of the person.
+    pub(super) account_id: i64,
+    /// The person's GitHub token.
+    pub(super) github_token: SecretString,
+    /// Last request, to the minute, µs since 1970 UTC.
+    pub(super) used_at: i64,
+}
+
+impl Secret {
+    /// A new one.
+    pub(super) fn random() -> Self {
+        let bytes: [u8; 32] = rand::random();
+        Secret(bytes.to_vec().into())
+    }
+
+    /// The one in a cookie's value.
+    pub(super) fn of_cookie(value: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(value).ok()?;
+        (bytes.len() == 32).then(|| Secret(bytes.into()))
+    }
+
+    /// The cookie's value.
+    pub(super) fn cookie(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0.expose_secret())
+    }
+
+    /// What the database knows of it.
+    pub(super) fn hash(&self) -> Vec<u8> {
+        Sha256::digest(self.0.expose_secret()).to_vec()
+    }
+
+    fn key(&self) -> Result<Key> {
+        Key::derive(self.0.expose_secret(), PURPOSE)
+    }
+}
+
+/// Begins a session of `person` at `now` and gives the cookie's secret.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub(super) async fn begin(
+    pool: &Pool,
+    person: &Person,
+    github_token: &SecretString,
+    now: i64,
+) -> Result<Secret> {
+    let secret = Secret::random();
+    let hash = secret.hash();
+    let token = github_token.expose_secret().as_bytes();
+    let row = session::Model {
+        github_token: secret.key()?.seal(token, &hash)?,
+        hash,
+        account_id: person.account_id,
+        created_at: now,
+        used_at: now,
+        expires_at: now + LIFE,
+    };
+    let account = account::Model {
+        id: person.account_id,
+        login: person.login.clone(),
+        name: person.name.clone(),
+        avatar_url: person.avatar_url.clone(),
+        seen_at: now,
+    };
+    system::begin_session(pool, account, row).await?;
+    Ok(secret)
+}
+
+/// The session whose cookie's value is `value`, if it counts at `now`.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when it is forged, unknown or has ended: the same words.
+pub(super) async fn find(pool: &Pool, value: &str, now: i64) -> Result<Session> {
+    let secret = Secret::of_cookie(value).ok_or(ENDED)?;
+    let row = system::session_by_hash(pool, &secret.hash()).await?;
+    let row = row.filter(|row| counts(row, now)).ok_or(ENDED)?;
+    let token = secret.key()?.open(&row.github_token, &row.hash);
+    let token = token.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(Session {
+        hash: row.hash,
+        account_id: row.account_id,
+        github_token: token.ok_or(ENDED)?.into(),
+        used_at: row.used_at,
+    })
+}
+
+fn counts(row: &session::Model, now: i64) -> bool {
+    now < row.expires_at && now < row.used_at + IDLE
+}
+
+/// Ends the session whose cookie's value is `value`, and tells whose it was; none such: nothing to do.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub(super) async fn end(pool: &Pool, value: &str) -> Result<Option<i64>> {
+    let Some(hash) = Secret::of_cookie(value).map(|secret| secret.hash()) else {
+        return Ok(None);
+    };
+    let row = system::session_by_hash(pool, &hash).await?;
+    system::end_session(pool, &hash).await?;
+    Ok(row.map(|row| row.account_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_idle_and_ends_anyway() {
+        let row = |used_at| session::Model {
+            hash: vec![],
+            account_id: 1,
+            github_token: vec![],
+            created_at: 0,
+            used_at,
+            expires_at: LIFE,
+        };
+        assert!(counts(&row(0), IDLE - 1));
+        assert!(!counts(&row(0), IDLE));
+        assert!(counts(&row(LIFE - 1), LIFE - 1));
+        assert!(!counts(&row(LIFE - 1), LIFE));
+    }
+
+    #[test]
+    fn cookie_is_read_back_and_nothing_else_is() {
+        let secret = Secret::random();
+        let read = Secret::of_cookie(&secret.cookie()).unwrap();
+        assert_eq!(read.hash(), secret.hash());
+        for forged in ["", "abc", "=", &"A".repeat(44), &"ä".repeat(43)] {
+            assert!(Secret::of_cookie(forged).is_none(), "{forged}");
+        }
+    }
+}

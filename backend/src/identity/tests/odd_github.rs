@@ -1,0 +1,123 @@
+//! A GitHub that answers what it should not: nothing of it gives anybody access.
+
+use axum::{Json, Router, http::HeaderMap, routing::any};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::identity::github::{Fault, Github, Standing};
+
+/// A GitHub whose answers are given by path; what is not is an empty list.
+async fn answering(answers: Value) -> (Github, JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let answer = move |uri: axum::http::Uri| async move {
+        let said = answers.get(uri.path()).cloned().unwrap_or(json!([]));
+        let mut headers = HeaderMap::new();
+        if let Some(link) = said.get("link") {
+            let link = format!("<{}>; rel=\"next\"", link.as_str().unwrap());
+            headers.insert("link", link.parse().unwrap());
+            return (headers, Json(json!([])));
+        }
+        (headers, Json(said))
+    };
+    let router = Router::new().fallback(any(answer));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let github = Github::new(
+        github::client().unwrap(),
+        &url,
+        "ours".into(),
+        "secret".into(),
+    );
+    (github.unwrap(), server)
+}
+
+async fn standing(answer: Value) -> Result<Standing, Fault> {
+    let (github, server) = answering(json!({ "/applications/ours/token": answer })).await;
+    let standing = github.standing(&"gho_a".into()).await;
+    server.abort();
+    standing
+}
+
+#[tokio::test]
+async fn token_counts_only_if_all_of_the_answer_says_so() {
+    let whole = json!({
+        "app": { "client_id": "ours" }, "scopes": ["read:org", "read:user"], "user": { "id": 7 },
+    });
+    assert_eq!(standing(whole.clone()).await.unwrap(), Standing::Ours(7));
+    let with = |name: &str, value: Value| {
+        let mut answer = whole.clone();
+        answer[name] = value;
+        answer
+    };
+    let another = with("app", json!({ "client_id": "another" }));
+    assert_eq!(standing(another).await.unwrap(), Standing::Foreign);
+    let nobody = with("user", Value::Null);
+    assert_eq!(standing(nobody).await.unwrap(), Standing::Foreign);
+    for scopes in [Value::Null, json!([]), json!(["repo"])] {
+        let narrow = with("scopes", scopes);
+        assert_eq!(standing(narrow).await.unwrap(), Standing::Narrow);
+    }
+    for garbled in [
+        json!([]),
+        json!("yes"),
+        with("app", Value::Null),
+        with("user", json!({})),
+    ] {
+        let refused = standing(garbled.clone()).await;
+        assert!(
+            matches!(refused, Err(Fault::Unavailable(_))),
+            "{garbled}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_of_two_accounts_are_nobodys() {
+    let (github, _server) = answering(json!({
+        "/applications/ours/token": {
+            "app": { "client_id": "ours" }, "scopes": ["read:org"], "user": { "id": 7 },
+        },
+        "/user": { "id": 8, "login": "another", "name": null, "avatar_url": "" },
+    }))
+    .await;
+    let people = People::new(github, Lifetimes::default());
+    assert!(matches!(
+        people.owner(&"gho_a".into()).await,
+        Err(Fault::Unavailable(_))
+    ));
+}
+
+#[tokio::test]
+async fn token_goes_to_no_other_host() {
+    let (elsewhere, heard) = tokio::sync::oneshot::channel();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = format!("http://{}/user/teams", listener.local_addr().unwrap());
+    let listening = tokio::spawn(async move {
+        listener.accept().await.unwrap();
+        elsewhere.send(()).unwrap();
+    });
+    let (github, _server) = answering(json!({
+        "/user": { "id": 7, "login": "a", "name": null, "avatar_url": null },
+        "/user/teams": { "link": link },
+    }))
+    .await;
+    let asked = github.profile(&"gho_a".into()).await;
+    assert!(matches!(asked, Err(Fault::Unavailable(_))));
+    let heard = tokio::time::timeout(Duration::from_millis(200), heard).await;
+    assert!(heard.is_err(), "another host was asked");
+    listening.abort();
+}
+
+#[tokio::test]
+async fn pages_without_end_are_left_at_a_bound() {
+    let (github, _server) = answering(json!({
+        "/user": { "id": 7, "login": "a", "name": null, "avatar_url": null },
+        "/user/teams": { "link": "/user/teams" },
+    }))
+    .await;
+    let profile = github.profile(&"gho_a".into()).await.unwrap();
+    assert_eq!(
+        (profile.name.as_str(), profile.memberships.teams.len()),
+        ("a", 0)
+    );
+}

@@ -1,0 +1,178 @@
+//! GitHub tokens, and access that GitHub gives and takes back.
+
+use super::*;
+
+#[tokio::test]
+async fn token_of_our_app_counts_and_of_another_does_not() {
+    let world = World::new().await;
+    let token = world.token("viewer");
+    let viewer = world.bearer(&token).await.unwrap();
+    assert_eq!((viewer.account_id, viewer.login.as_str()), (1002, "viewer"));
+    assert_eq!(
+        viewer.memberships.teams,
+        [("mcce".to_owned(), "g1-viewers".to_owned())]
+    );
+
+    // A valid token, whose owner `GET /user` would tell: of another app.
+    let foreign = world
+        .github
+        .issue_token("admin", "read:user read:org", "Ov23liAnother");
+    assert!(words(world.bearer(&foreign).await).contains("not one of Sundial's"));
+    assert!(words(world.bearer("gho_neverissued").await).contains("not one of Sundial's"));
+}
+
+#[tokio::test]
+async fn what_no_token_looks_like_is_refused_unasked() {
+    let world = World::new().await;
+    let path = format!("/applications/{}/token", world.settings.client_id);
+    let long = format!("gho_{}", "a".repeat(300));
+    for text in [
+        "",
+        "x",
+        "ghp_personal",
+        "github_pat_11A",
+        "gho_a b",
+        "gho_ä",
+        &long,
+        "SDL_abc",
+    ] {
+        let refused = words(world.bearer(text).await);
+        assert!(refused.contains("ingest token (sdl_"), "{text}: {refused}");
+    }
+    assert_eq!(world.github.requests(&path), 0);
+}
+
+#[tokio::test]
+async fn token_without_the_scope_says_which() {
+    let world = World::new().await;
+    let narrow = world
+        .github
+        .issue_token("admin", "read:user", &world.settings.client_id);
+    assert!(words(world.bearer(&narrow).await).contains("read:org"));
+    let wide = world
+        .github
+        .issue_token("admin", "admin:org", &world.settings.client_id);
+    assert_eq!(world.bearer(&wide).await.unwrap().login, "admin");
+}
+
+#[tokio::test]
+async fn revoked_token_loses_access_when_its_standing_has_run_out() {
+    let world = World::with(short(), |_| {}).await;
+    let browser = world.signed_in("admin").await;
+    let token = world.token("admin");
+    assert!(world.bearer(&token).await.is_ok());
+    world.github.revoke(&token);
+    tokio::time::sleep(short().standing).await;
+    assert!(words(world.bearer(&token).await).contains("revoked"));
+    // The session has a token of its own.
+    assert!(world.by_cookie(&browser).await.is_ok());
+    assert!(Lifetimes::default().standing + Duration::from_secs(10) <= Duration::from_secs(60));
+    assert!(Lifetimes::default().profile + Duration::from_secs(20) <= Duration::from_secs(300));
+}
+
+#[tokio::test]
+async fn refusal_is_forgotten_soon() {
+    let world = World::with(short(), |_| {}).await;
+    let path = format!("/applications/{}/token", world.settings.client_id);
+    for _ in 0..5 {
+        assert!(world.bearer("gho_neverissued").await.is_err());
+    }
+    let asked = world.github.requests(&path);
+    assert!(asked < 5, "{asked}");
+    for round in 1..4 {
+        tokio::time::sleep(short().refusal * 2).await;
+        assert!(world.bearer("gho_neverissued").await.is_err());
+        assert!(world.github.requests(&path) >= asked + round);
+    }
+}
+
+#[tokio::test]
+async fn membership_taken_back_is_seen_when_the_profile_has_run_out() {
+    let world = World::with(short(), |_| {}).await;
+    let browser = world.signed_in("viewer").await;
+    world.github.set_memberships("viewer", &[]);
+    tokio::time::sleep(short().profile).await;
+    let viewer = person(world.by_cookie(&browser).await.unwrap());
+    assert!(viewer.memberships.organizations.is_empty());
+    // And one that is given, with a new login: the account stays the same.
+    world.github.set_memberships("viewer", &["Other/Ops"]);
+    world.github.rename("viewer", "Vera");
+    tokio::time::sleep(short().profile).await;
+    let vera = person(world.by_cookie(&browser).await.unwrap());
+    assert_eq!((vera.account_id, vera.login.as_str()), (1002, "Vera"));
+    assert_eq!(vera.memberships.organizations, ["other"]);
+    assert_eq!(
+        vera.memberships.teams,
+        [("other".to_owned(), "ops".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn invitation_is_no_membership() {
+    let world = World::new().await;
+    world.github.invite("stranger", "mcce");
+    let stranger = world.bearer(&world.token("stranger")).await.unwrap();
+    assert!(stranger.memberships.organizations.is_empty());
+}
+
+#[tokio::test]
+async fn all_pages_are_read() {
+    let world = World::new().await;
+    let teams: Vec<String> = (0..250)
+        .map(|i| format!("org-{}/team-{i}", i % 130))
+        .collect();
+    let teams: Vec<&str> = teams.iter().map(String::as_str).collect();
+    world.github.set_memberships("admin", &teams);
+    let admin = world.bearer(&world.token("admin")).await.unwrap();
+    assert_eq!(admin.memberships.organizations.len(), 130);
+    assert_eq!(admin.memberships.teams.len(), 250);
+    assert_eq!(world.github.requests("/user/memberships/orgs"), 2);
+    assert_eq!(world.github.requests("/user/teams"), 3);
+}
+
+#[tokio::test]
+async fn requests_at_once_share_one_question() {
+    let world = World::new().await;
+    let token = world.token("admin");
+    let all = futures::future::join_all((0..50).map(|_| world.bearer(&token))).await;
+    assert!(all.iter().all(|one| one.is_ok()));
+    let path = format!("/applications/{}/token", world.settings.client_id);
+    for path in [
+        path.as_str(),
+        "/user",
+        "/user/memberships/orgs",
+        "/user/teams",
+    ] {
+        assert_eq!(world.github.requests(path), 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn github_out_of_order_lets_nobody_in_and_is_not_remembered() {
+    let world = World::with(short(), |_| {}).await;
+    let token = world.token("admin");
+    for status in [500, 403, 429, 401] {
+        world.github.fail_next(status, 1);
+        let refused = world.bearer(&token).await.err().unwrap();
+        assert_eq!(refused.code(), "GITHUB_UNAVAILABLE", "{status}");
+    }
+    assert!(world.bearer(&token).await.is_ok());
+    // In the middle of a session too, once what was known has run out.
+    let browser = world.signed_in("viewer").await;
+    tokio::time::sleep(short().profile).await;
+    world.github.fail_next(503, 10);
+    let refused = world.by_cookie(&browser).await.err().unwrap();
+    assert_eq!(refused.code(), "GITHUB_UNAVAILABLE");
+    world.github.fail_next(503, 0);
+    assert!(world.by_cookie(&browser).await.is_ok());
+}
+
+#[tokio::test]
+async fn person_of_many_requests_costs_github_few() {
+    let world = World::new().await;
+    let browser = world.signed_in("admin").await;
+    for _ in 0..100 {
+        assert!(world.by_cookie(&browser).await.is_ok());
+    }
+    assert_eq!(world.github.requests("/user"), 1);
+}
