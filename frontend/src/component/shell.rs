@@ -195,7 +195,7 @@ fn Account(props: &AccountProps) -> Html {
             <div class="pop at-account" id="account" popover="auto">
                 <div class="who-is">
                     if let Some(picture) = &viewer.avatar {
-                        <img src={picture.clone()} alt="" width="32" height="32"/>
+                        <img src={picture.clone()} alt="" width="32" height="32" loading="lazy"/>
                     }
                     <p><b>{ name }</b><br/><span class="t3">{ "Signed in as " }{ &viewer.login }</span></p>
                 </div>
