@@ -26,7 +26,7 @@ dev: ## Like demo, with quick builds; the page is rebuilt as its files change
 
 page: ## Build the web page into frontend/dist
 	@tools/setup demo
-	@$(MAKE) --no-print-directory frontend/dist/index.html.br
+	@$(MAKE) --no-print-directory --silent frontend/dist/index.html.br
 
 page_sources := Cargo.lock Cargo.toml Trunk.toml backend/schema.graphql $(shell find frontend \
 	\( -name node_modules -o -path frontend/dist -o -path frontend/build -o -path frontend/e2e \) -prune -o -type f -print)
