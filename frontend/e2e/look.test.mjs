@@ -34,14 +34,23 @@ async function check(route, theme, width) {
   assert.equal(wide, 0, `${route.name} scrolls sideways at ${width}`);
   // The page's policy runs no script from elsewhere; what the tests evaluate is not the page's.
   await page.evaluate(AXE);
+  await assertAccessible(page, `${route.name}, ${theme}, ${width}`);
+  for (const menu of await page.locator("[popovertarget]").all()) {
+    await menu.click();
+    await assertAccessible(page, `${route.name} with ${await menu.getAttribute("popovertarget")}, ${theme}, ${width}`);
+    await page.keyboard.press("Escape");
+  }
+  assert.deepEqual([page.problems, page.foreign], [[], []], `${route.name}, ${theme}, ${width}`);
+  await page.context().close();
+}
+
+async function assertAccessible(page, where) {
   const { passes, violations } = await page.evaluate(() =>
     globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
   );
   assert.ok(passes.length > 10, "axe-core looked at nothing");
   const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  assert.deepEqual(said, [], `${route.name}, ${theme}, ${width}`);
-  assert.deepEqual([page.problems, page.foreign], [[], []], `${route.name}, ${theme}, ${width}`);
-  await page.context().close();
+  assert.deepEqual(said, [], where);
 }
 
 for (const route of ROUTES) {

@@ -6,6 +6,7 @@ pub mod code;
 pub mod icon;
 pub mod link;
 pub mod live;
+pub mod menu;
 pub mod note;
 mod plot;
 pub mod readout;

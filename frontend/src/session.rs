@@ -81,7 +81,9 @@ pub async fn greet() -> Result<Greeting, Failure> {
     let viewer = answer.viewer.map(|viewer| Viewer {
         login: viewer.login,
         name: viewer.name,
-        avatar: viewer.avatar_url.filter(|address| address.starts_with(PICTURES)),
+        avatar: viewer
+            .avatar_url
+            .filter(|address| address.starts_with(PICTURES)),
         organizations: viewer.organizations,
     });
     Ok(Greeting { viewer, skew })

@@ -61,10 +61,14 @@ pub async fn subscribe<Q: GraphQLQuery>(
     let (mut write, mut read) = socket.split();
     let mut send = async |frame: Value| write.send(Message::Text(frame.to_string())).await.is_ok();
 
-    // A socket that does not open within the quiet time is given up like one that falls silent.
-    let hello = Box::pin(send(json!({ "type": "connection_init" })));
-    match select(hello, sleep(QUIET)).await {
-        Either::Left((true, _)) => {}
+    // A socket that does not open within the quiet time is given up like one that falls silent. Whatever is heard before
+    // the first word is said means that it never opened.
+    let opening = select(
+        read.next(),
+        Box::pin(send(json!({ "type": "connection_init" }))),
+    );
+    match select(opening, sleep(QUIET)).await {
+        Either::Left((Either::Right((true, _)), _)) => {}
         _ => return End::Cut,
     }
     let mut asked = false;

@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
-use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::age::ServerClock;
 use super::icon::{Icon, icon, mark};
 use super::link::Go;
-use crate::api;
+use super::menu::{account_button, account_card, switch_button, switch_list};
 use crate::hook::{Theme, use_theme};
 use crate::route::Route;
 use crate::session::{Session, TenantLine};
@@ -87,14 +86,16 @@ pub fn Shell(props: &ShellProps) -> Html {
             <header class="bar">
                 <Go to={Route::Tenants} class="brand" label="Sundial, all tenants">{ mark() }<span>{ "Sundial" }</span></Go>
                 if let Some(place) = &props.place {
-                    <Switch key={place.slug.to_string()} place={place.clone()} tenants={Rc::clone(&props.tenants)}/>
+                    { switch_button(place) }
                 }
                 if props.place.is_some() { { props.live.clone() } } else { <span class="push"></span> }
                 <button type="button" class="btn icon bare wide" onclick={turn_theme.clone()}
                     aria-label={format!("Theme: {}. Change it", theme.name())} title="Change theme">{ icon(Icon::Theme) }</button>
-                <Account session={props.session.clone()}/>
+                { account_button(&props.session) }
             </header>
+            { account_card(&props.session) }
             if let Some(place) = &props.place {
+                { switch_list(place, &props.tenants) }
                 <Side place={place.clone()} session={props.session.clone()}/>
             }
             <div class="under" role="region" aria-label="Connection">{ props.banner.clone() }</div>
@@ -141,101 +142,6 @@ fn Side(props: &SideProps) -> Html {
                 </div>
             </div>
         </nav>
-    }
-}
-
-#[derive(PartialEq, Properties)]
-struct SwitchProps {
-    place: Place,
-    tenants: Rc<Vec<TenantLine>>,
-}
-
-#[component]
-fn Switch(props: &SwitchProps) -> Html {
-    html! {
-        <>
-            <button type="button" class="switch" popovertarget="switch">
-                <span class="sr">{ "Tenant " }</span>{ badge(props.place.prod) }
-                <span class="mono">{ &props.place.slug }</span>{ icon(Icon::Down) }
-            </button>
-            <div class="pop at-switch" id="switch" popover="auto">
-                <ul class="list" aria-label="Tenants">
-                    { for props.tenants.iter().map(|tenant| {
-                        let here = tenant.slug.as_str() == props.place.slug.as_str();
-                        html! {
-                            <li key={tenant.slug.clone()}>
-                                <Go to={Route::Tenant { slug: tenant.slug.clone() }} class="opt" current={here}>
-                                    { badge(tenant.prod) }<span class="mono">{ tenant.slug.clone() }</span>
-                                    <span class="push t3">{ if here { "here" } else { "" } }</span>
-                                </Go>
-                            </li>
-                        }
-                    }) }
-                </ul>
-                <div class="list"><Go to={Route::Tenants} class="opt">{ "All tenants" }</Go></div>
-            </div>
-        </>
-    }
-}
-
-#[derive(PartialEq, Properties)]
-struct AccountProps {
-    session: Session,
-}
-
-#[component]
-fn Account(props: &AccountProps) -> Html {
-    let viewer = &props.session.viewer;
-    let name = viewer.display_name().to_owned();
-    let initials = initials(&name);
-    html! {
-        <>
-            <button type="button" class="who" popovertarget="account" title={name.clone()}
-                aria-label={format!("{initials}, account of {name}")}>{ initials.clone() }</button>
-            <div class="pop at-account" id="account" popover="auto">
-                <div class="who-is">
-                    if let Some(picture) = &viewer.avatar {
-                        <img src={picture.clone()} alt="" width="32" height="32" loading="lazy"/>
-                    }
-                    <p><b>{ name }</b><br/><span class="t3">{ "Signed in as " }{ &viewer.login }</span></p>
-                </div>
-                <div class="list"><SignOut class="opt"/></div>
-            </div>
-        </>
-    }
-}
-
-/// Properties of [`SignOut`].
-#[derive(PartialEq, Properties)]
-pub struct SignOutProps {
-    /// Classes of the button.
-    pub class: Classes,
-}
-
-/// Ends the session, and loads the page anew so that nothing of it stays in memory.
-#[component]
-pub fn SignOut(props: &SignOutProps) -> Html {
-    let failed = use_state_eq(|| false);
-    let onclick = {
-        let failed = failed.setter();
-        Callback::from(move |_: MouseEvent| {
-            let failed = failed.clone();
-            spawn_local(async move {
-                let location = web_sys::window().map(|window| window.location());
-                match (api::sign_out().await, location) {
-                    (Ok(()), Some(location)) => failed.set(location.set_href("/").is_err()),
-                    _ => failed.set(true),
-                }
-            });
-        })
-    };
-    html! {
-        <>
-            <button type="button" class={props.class.clone()} {onclick}>{ "Sign out" }</button>
-            if *failed {
-                <span class="t3" role="alert">{ "The server did not answer: you are still signed in." }</span>
-            }
-        </>
     }
 }
 
@@ -321,26 +227,5 @@ fn dress(tab: &str, prod: bool) {
     if let (Some(colour), Some(meta)) = (colour, meta) {
         // The attribute's name is a valid one.
         meta.set_attribute("content", colour.trim()).ok();
-    }
-}
-
-fn initials(name: &str) -> String {
-    let letters: String = name
-        .split([' ', '-', '_'])
-        .filter_map(|word| word.chars().next())
-        .take(2)
-        .collect();
-    letters.to_uppercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn initials_come_from_names_and_from_logins() {
-        assert_eq!(initials("Anna Huber"), "AH");
-        assert_eq!(initials("jonas-reiter"), "JR");
-        assert_eq!(initials("admin"), "A");
     }
 }

@@ -16,6 +16,7 @@ use yew::prelude::*;
 use crate::api::operation::{PointsAdded, points_added};
 use crate::api::{End, Event, Failure, subscribe};
 use crate::feed::{Act, Arrival, Connection, Feed};
+use crate::session::{Greeting, greet};
 use crate::time::Micros;
 
 /// Every series of the tenant.
@@ -99,6 +100,9 @@ async fn run(
         if opened {
             attempt = 0;
             cut_at = None;
+        } else if let Ok(Greeting { viewer: None, .. }) = greet().await {
+            // A socket that is refused does not tell why; a session that has ended is a reason.
+            return ended.emit(Failure::SignedOut);
         }
         let since = *cut_at.get_or_insert_with(|| now(skew));
         let wait = backoff(attempt, js_sys::Math::random());

@@ -4,7 +4,8 @@ use yew::prelude::*;
 
 use crate::component::code::Code;
 use crate::component::icon::{Icon, Step, icon, step};
-use crate::component::shell::{SignOut, Solo};
+use crate::component::menu::SignOut;
+use crate::component::shell::Solo;
 use crate::figure;
 use crate::session::Session;
 
