@@ -8,7 +8,7 @@ import { PROD, Stage, TEST, until } from "./stage.mjs";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ROUTES = [
   { name: "sign-in", path: "/", ready: "Sign in with GitHub" },
-  { name: "a failed sign-in", path: "/?error=github_unavailable", ready: "GitHub did not answer." },
+  { name: "a failed sign-in", path: "/signin?error=github_unavailable", ready: "GitHub did not answer." },
   { name: "no tenant", as: "stranger", path: "/", ready: "No tenant is open to you yet" },
   { name: "tenants", as: "admin", path: "/", ready: PROD },
   { name: "PROD", as: "admin", path: `/t/${PROD}`, ready: "windows|Vienna|UTC" },

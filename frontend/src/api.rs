@@ -63,7 +63,7 @@ impl Failure {
         match self {
             Self::Unreachable => "The server did not answer.".to_owned(),
             Self::SignedOut => "Your session has ended.".to_owned(),
-            Self::Refused { message, .. } => message.clone(),
+            Self::Refused { message, .. } => sentence(message),
             Self::Unreadable { status } => {
                 format!("Something other than Sundial answered, with status {status}.")
             }
@@ -75,14 +75,11 @@ impl Failure {
         match self {
             Self::Unreachable => "Sundial tries again by itself; nothing is lost on the server.",
             Self::SignedOut => "Sign in again to go on.",
-            Self::Refused { code, .. } => match code.as_str() {
-                "NOT_FOUND" => "It was removed, or it is no longer open to you.",
-                "QUERY_TOO_COSTLY" => "Choose a shorter range.",
-                "RATE_LIMITED" => "Wait a few seconds, then try again.",
-                "GITHUB_UNAVAILABLE" => "Your role is checked again once GitHub answers.",
-                "INTERNAL" => "Try again; if it stays, give the trace below to an administrator.",
-                _ => "Reload the page; if it stays, tell an administrator.",
-            },
+            Self::Refused { code, .. } if code == "INTERNAL" => {
+                "Try again; if it stays, give the trace below to an administrator."
+            }
+            // The server's words end with what to do.
+            Self::Refused { .. } => "",
             Self::Unreadable { .. } => "Ask whoever runs the proxy in front of Sundial.",
         }
     }
@@ -91,6 +88,18 @@ impl Failure {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == "NOT_FOUND")
     }
+}
+
+/// The server's words as a sentence: they come without its capital and its full stop.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    let first = rest.next().map(char::to_uppercase).into_iter().flatten();
+    let stop = if words.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    first.chain(rest).chain(stop.chars()).collect()
 }
 
 /// Runs a query. An answer with errors is a failure, even when part of the data came along.
@@ -164,6 +173,15 @@ mod tests {
                 trace: Some("4f1c".to_owned())
             }
         );
+    }
+
+    #[test]
+    fn the_servers_words_become_a_sentence() {
+        assert_eq!(
+            sentence("no such tenant, or it is not open to you"),
+            "No such tenant, or it is not open to you."
+        );
+        assert_eq!(sentence("Done."), "Done.");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
+use crate::component::icon::mark;
 use crate::component::note::FailureNote;
 use crate::component::shell::Solo;
 use crate::hook::use_remote;
@@ -55,15 +56,17 @@ fn Gate() -> Html {
                 </div>
             </Solo>
         },
+        // The same as index.html shows until this code runs, so that nothing moves.
         (None, _, None) => html! {
-            <Solo title="Loading">
-                <div class="answer" aria-busy="true">
-                    <h1 class="sr">{ "Loading" }</h1>
-                    <div class="shape late" aria-hidden="true">
+            <div class="shell wide-open" aria-busy="true">
+                <header class="bar"><span class="brand">{ mark() }<span>{ "Sundial" }</span></span></header>
+                <main class="main" id="main">
+                    <h1 class="sr">{ "Sundial" }</h1>
+                    <div class="shape" aria-hidden="true">
                         <span class="skel tall"></span><span class="skel"></span><span class="skel block"></span>
                     </div>
-                </div>
-            </Solo>
+                </main>
+            </div>
         },
     }
 }
@@ -76,6 +79,8 @@ fn page(route: Route, session: &Session) -> Html {
         Route::Tenant { slug } => {
             html! { <TenantPage key={slug.clone()} slug={slug.clone()} {session}/> }
         }
+        // Already in: there is nothing to do at the door.
+        Route::SignIn => html! { <Redirect<Route> to={Route::Tenants}/> },
         Route::NotFound => html! { <NotFound what={What::Page} {session}/> },
     }
 }

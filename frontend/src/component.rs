@@ -12,4 +12,5 @@ mod plot;
 pub mod readout;
 pub mod series;
 pub mod shell;
+pub mod spark;
 pub mod table;

@@ -8,8 +8,17 @@ use std::rc::Rc;
 use yew::Reducible;
 
 use crate::api::Failure;
-use crate::time::{Micros, Span};
+use crate::time::{MINUTE, Micros, SECOND, Span, Window};
 use crate::track::{self, Mark, Track};
+
+/// How much of the past the list of series draws.
+pub const RECENT: Micros = 5 * MINUTE;
+/// One mark of what the list draws stands for this long.
+pub const RECENT_WINDOW: Window = Window {
+    every: "5s",
+    micros: 5 * SECOND,
+    phrase: "5 s",
+};
 
 /// How the page stands to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +80,9 @@ pub struct Arrival {
 /// The newest point of each series, by key.
 pub type Newest = HashMap<String, (Micros, f64)>;
 
+/// The last minutes of each series, by key, as the list draws them.
+pub type Recent = HashMap<String, Track>;
+
 /// What the reader keeps on the screen while points go on coming.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pause {
@@ -79,6 +91,7 @@ pub struct Pause {
     /// How many points have come since.
     pub waiting: u64,
     newest: Rc<Newest>,
+    recent: Rc<Recent>,
     track: Option<Rc<Track>>,
 }
 
@@ -96,6 +109,7 @@ pub struct Feed {
     /// Grows with every series that is new to the page.
     pub strangers: u32,
     newest: Rc<Newest>,
+    recent: Rc<Recent>,
     known: HashSet<String>,
     seam: bool,
 }
@@ -118,6 +132,8 @@ pub enum Act {
     },
     /// The list of series was read, with the newest point of each.
     Listed(Vec<(String, Option<(Micros, f64)>)>),
+    /// The last minutes of series were read.
+    Recent(Vec<(String, Vec<Mark>)>),
     /// The reader chose a series or a range.
     Choose(Option<Chosen>),
     /// Marks were read for what was chosen.
@@ -139,6 +155,15 @@ impl Feed {
             self.pause
                 .as_ref()
                 .map_or(&self.newest, |pause| &pause.newest),
+        )
+    }
+
+    /// The last minutes as they are to be shown.
+    pub fn recent(&self) -> Rc<Recent> {
+        Rc::clone(
+            self.pause
+                .as_ref()
+                .map_or(&self.recent, |pause| &pause.recent),
         )
     }
 
@@ -174,6 +199,7 @@ impl Feed {
                 .sum::<u64>();
         }
         let newest = Rc::make_mut(&mut self.newest);
+        let recent = Rc::make_mut(&mut self.recent);
         for Arrival { key, points } in arrivals {
             if !self.known.contains(&key) {
                 self.known.insert(key.clone());
@@ -182,6 +208,13 @@ impl Feed {
             if let Some(&(at, value)) = points.last() {
                 keep_newest(newest, &key, (at, value));
             }
+            // In order of time, so that the last point of a window is what stays of it.
+            let marks = points
+                .iter()
+                .map(|&(at, value)| Mark::point(RECENT_WINDOW.start(at), value));
+            let line = recent.entry(key.clone()).or_default();
+            line.merge(marks);
+            line.trim(now - RECENT);
             if let Some(chart) = &mut self.chart
                 && chart.chosen.key == key
             {
@@ -257,6 +290,16 @@ impl Reducible for Feed {
                     next.known.insert(key);
                 }
             }
+            Act::Recent(series) => {
+                let recent = Rc::make_mut(&mut next.recent);
+                for (key, marks) in series {
+                    let line = recent.entry(key).or_default();
+                    // What came live meanwhile is newer than what was read.
+                    let live = std::mem::take(line);
+                    line.merge(marks);
+                    line.merge(live.marks().iter().copied());
+                }
+            }
             Act::Choose(chosen) => {
                 if next.chart.as_ref().map(|chart| &chart.chosen) != chosen.as_ref() {
                     next.chart = chosen.map(Chart::new);
@@ -287,6 +330,7 @@ impl Reducible for Feed {
                     at,
                     waiting: 0,
                     newest: Rc::clone(&next.newest),
+                    recent: Rc::clone(&next.recent),
                     track: next.track(),
                 });
             }
@@ -299,7 +343,7 @@ impl Reducible for Feed {
 /// True when points should have come long ago: nothing for ten seconds, or for twice as long as the series leaves
 /// between two points.
 pub fn is_stale(last_at: Micros, now: Micros, marks: &[Mark]) -> bool {
-    const LEAST: Micros = 10 * crate::time::SECOND;
+    const LEAST: Micros = 10 * SECOND;
     let Some(tolerance) = track::tolerance(marks) else {
         // Without a beat nothing is known to be due.
         return false;

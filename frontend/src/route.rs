@@ -17,6 +17,9 @@ pub enum Route {
         /// The tenant's slug.
         slug: String,
     },
+    /// The door. Readers without a session see it at every address; this one is where a failed sign-in ends.
+    #[at("/signin")]
+    SignIn,
     /// Everything else.
     #[not_found]
     #[at("/404")]
@@ -52,18 +55,13 @@ impl View {
     }
 }
 
-/// Where to come back to after signing in: the present path and query, without the error a failed attempt left there.
+/// Where to come back to after signing in: the present path and query, or the start where there is nothing to come back
+/// to.
 pub fn return_to(path: &str, query: &str) -> String {
-    let kept: Vec<&str> = query
-        .trim_start_matches('?')
-        .split('&')
-        .filter(|pair| !pair.is_empty() && *pair != "error" && !pair.starts_with("error="))
-        .collect();
-    if kept.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", kept.join("&"))
+    if path == Route::SignIn.to_path() {
+        return Route::Tenants.to_path();
     }
+    format!("{path}{query}")
 }
 
 #[cfg(test)]
@@ -71,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_attempt_leaves_no_trace_in_the_way_back() {
-        assert_eq!(return_to("/", "?error=access_denied"), "/");
+    fn signing_in_leads_back_to_where_one_was() {
+        assert_eq!(return_to("/signin", "?error=access_denied"), "/");
         assert_eq!(
-            return_to("/t/a", "?range=1h&error=x&series=b"),
+            return_to("/t/a", "?range=1h&series=b"),
             "/t/a?range=1h&series=b"
         );
     }

@@ -62,3 +62,11 @@ pub struct Windows;
     response_derives = "Clone, Debug, PartialEq"
 )]
 pub struct PointsAdded;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/recent.graphql",
+    response_derives = "Clone, Debug, PartialEq"
+)]
+pub struct Recent;

@@ -6,9 +6,10 @@ use yew::prelude::*;
 
 use super::age::Age;
 use super::icon::{Icon, icon};
-use crate::feed::Newest;
+use super::spark::spark;
+use crate::feed::{Newest, Recent};
 use crate::figure::{self, Scale};
-use crate::time::Micros;
+use crate::time::{self, Micros};
 
 /// From this many on, the list can be searched.
 const SEARCHED_FROM: usize = 9;
@@ -44,6 +45,8 @@ pub struct SeriesListProps {
     pub rows: Rc<Vec<Row>>,
     /// The newest point of each.
     pub newest: Rc<Newest>,
+    /// Their last minutes.
+    pub recent: Rc<Recent>,
     /// The key on the chart.
     pub chosen: Option<AttrValue>,
     /// The moment that the picture stands at, while paused.
@@ -87,6 +90,7 @@ pub fn SeriesList(props: &SeriesListProps) -> Html {
                 <thead role="rowgroup">
                     <tr role="row">
                         <th role="columnheader" scope="col">{ "Series" }</th>
+                        <th role="columnheader" scope="col" class="hide-s">{ "5 minutes" }</th>
                         <th role="columnheader" scope="col" class="num">{ "Last value" }</th>
                         <th role="columnheader" scope="col" class="num">{ "Age" }</th>
                     </tr>
@@ -104,6 +108,9 @@ fn series_row(props: &SeriesListProps, row: &Row) -> Html {
     let point = props.newest.get(&row.key);
     let value =
         point.map(|(_, value)| Scale::new(&row.key, row.unit.as_deref(), *value).full(*value));
+    let now = props
+        .frozen
+        .unwrap_or_else(|| time::browser_now() + props.skew);
     let on = props.chosen.as_deref() == Some(row.key.as_str());
     let onclick = {
         let key = row.key.clone();
@@ -116,6 +123,7 @@ fn series_row(props: &SeriesListProps, row: &Row) -> Html {
                     { series_name(&row.key) }
                 </button>
             </th>
+            <td role="cell" class="hide-s">{ spark(props.recent.get(&row.key), now) }</td>
             <td role="cell" class="num">{ value.unwrap_or_else(|| "none".to_owned()) }</td>
             <td role="cell" class="num">
                 if let Some((at, _)) = point {

@@ -1,5 +1,4 @@
 use super::*;
-use crate::time::SECOND;
 
 fn chosen(span: Span) -> Chosen {
     Chosen {
@@ -136,4 +135,22 @@ fn silence_is_stale_only_where_a_beat_is_known() {
     assert!(!is_stale(9 * SECOND, 15 * SECOND, &marks));
     assert!(is_stale(9 * SECOND, 40 * SECOND, &marks));
     assert!(!is_stale(9 * SECOND, 4_000 * SECOND, &[]));
+}
+
+#[test]
+fn the_last_minutes_keep_what_came_live_over_what_was_read() {
+    let read = vec![Mark::point(0, 1.0), Mark::point(5 * SECOND, 1.0)];
+    let feed = after(
+        Feed::default(),
+        [
+            added("a", &[6, 7]),
+            Act::Recent(vec![("a".to_owned(), read)]),
+        ],
+    );
+    let values: Vec<f64> = feed.recent()["a"]
+        .marks()
+        .iter()
+        .map(|mark| mark.last)
+        .collect();
+    assert_eq!(values, [1.0, 7.0]);
 }

@@ -98,6 +98,14 @@ fn explain(code: &str) -> (&'static str, &'static str) {
             "The sign-in took too long.",
             "It is good for a few minutes only. Sign in again.",
         ),
+        "scope_missing" => (
+            "GitHub did not let Sundial read your memberships.",
+            "Without read:org it cannot tell which tenants are open to you. Sign in again, and leave it allowed.",
+        ),
+        "not_configured" => (
+            "Sundial does not know its GitHub app.",
+            "Only whoever runs this server can mend that: its client id and secret are missing, or GitHub refuses them.",
+        ),
         "github_unavailable" => (
             "GitHub did not answer.",
             "Sundial cannot tell who you are without it. Try again in a minute; githubstatus.com says whether it is down.",
@@ -132,8 +140,10 @@ mod tests {
             "access_denied",
             "state_mismatch",
             "login_expired",
+            "scope_missing",
+            "not_configured",
             "github_unavailable",
-            "anything",
+            "other",
         ] {
             let (what, next) = explain(code);
             assert!(what.ends_with('.') && next.ends_with('.'));

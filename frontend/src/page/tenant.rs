@@ -6,6 +6,7 @@ mod view;
 
 use std::rc::Rc;
 
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -48,6 +49,7 @@ pub fn TenantPage(props: &TenantPageProps) -> Html {
     let chosen = choose(tenant.data.as_deref(), &view);
     let reread = use_chart(&feed, chosen, session.skew);
     use_listing(&feed, tenant.data.clone(), &tenant.again);
+    use_recent(&feed, &props.slug, session);
 
     let failure = ended.as_ref().or(tenant.failure.as_ref());
     {
@@ -145,6 +147,18 @@ fn use_listing(
         if *strangers > 0 {
             again.emit(());
         }
+    });
+}
+
+/// Reads the last minutes of the series when the page is opened, and when points may have been missed.
+#[hook]
+fn use_recent(feed: &UseReducerHandle<Feed>, slug: &AttrValue, session: &Session) {
+    let (dispatcher, session) = (feed.dispatcher(), session.clone());
+    use_effect_with((slug.clone(), feed.epoch), move |(slug, _)| {
+        let slug = slug.to_string();
+        spawn_local(async move {
+            dispatcher.dispatch(Act::Recent(read::recent(slug, session.now()).await));
+        });
     });
 }
 

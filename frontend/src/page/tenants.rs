@@ -154,7 +154,7 @@ fn cell(line: Option<&TenantLine>, prod: bool, first: bool, skew: Micros) -> Htm
 
 fn skeleton() -> Html {
     html! {
-        <div class="shape late" aria-busy="true">
+        <div class="shape wait" aria-busy="true">
             <p class="sr" role="status">{ "Loading tenants" }</p>
             <span class="skel tall"></span><span class="skel block"></span><span class="skel block"></span>
         </div>

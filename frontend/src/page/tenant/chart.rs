@@ -87,7 +87,7 @@ pub fn chart_part(props: &BodyProps, tenant: &Tenant) -> Html {
     let body = match (feed.track(), &chart.failure) {
         (None, Some(_)) => Html::default(),
         (None, None) => html! {
-            <div class="shape late" aria-busy="true"><p class="sr" role="status">{ "Loading the chart" }</p><span class="skel plot-shape"></span></div>
+            <div class="shape wait" aria-busy="true"><p class="sr" role="status">{ "Loading the chart" }</p><span class="skel plot-shape"></span></div>
         },
         (Some(_), _) if shown.summary.is_none() => nothing_in_range(props, row, &shown),
         (Some(track), _) if seen.view.is_table() => html! {

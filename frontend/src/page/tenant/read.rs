@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::api::operation::{Tenant as TenantQuery, tenant as query};
+use crate::api::operation::{Recent, Tenant as TenantQuery, recent, tenant as query};
 use crate::api::{Failure, ask};
 use crate::component::series::Row;
+use crate::feed::{RECENT, RECENT_WINDOW};
 use crate::time::{self, Micros};
+use crate::track::Mark;
 
 /// More series than this are not listed; they are still on the API.
 const MOST: usize = 500;
@@ -64,4 +66,30 @@ pub async fn tenant(slug: String) -> Result<Option<Rc<Tenant>>, Failure> {
             })));
         }
     }
+}
+
+/// Reads the last minutes before `now` of a tenant's first series. Empty when that fails: the lines are decoration, and
+/// fill up by themselves as points come.
+pub async fn recent(slug: String, now: Micros) -> Vec<(String, Vec<Mark>)> {
+    let range = recent::TimeRange {
+        from: RECENT_WINDOW.start(now - RECENT),
+        to: RECENT_WINDOW.start(now) + RECENT_WINDOW.micros,
+    };
+    let every = RECENT_WINDOW.every.to_owned();
+    let answer = ask::<Recent>(recent::Variables { slug, range, every }).await;
+    let nodes = answer
+        .ok()
+        .and_then(|answer| answer.tenant)
+        .map(|tenant| tenant.series.nodes);
+    let line = |windows: recent::RecentTenantSeriesNodesWindows| {
+        let marks = windows.starts.into_iter().zip(windows.last);
+        marks
+            .filter_map(|(at, last)| Some(Mark::point(at, last?)))
+            .collect()
+    };
+    nodes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|node| (node.key, line(node.windows)))
+        .collect()
 }

@@ -89,7 +89,7 @@ pub fn Body(props: &BodyProps) -> Html {
                 { chart_part(props, tenant) }
                 <section class="part" aria-labelledby="series">
                     <div class="cap"><h2 id="series">{ "Series" }</h2></div>
-                    <SeriesList rows={Rc::clone(&tenant.series)} newest={feed.newest()} skew={session.skew} frozen={frozen(feed)}
+                    <SeriesList rows={Rc::clone(&tenant.series)} newest={feed.newest()} recent={feed.recent()} skew={session.skew} frozen={frozen(feed)}
                         chosen={feed.chart.as_ref().map(|chart| AttrValue::from(chart.chosen.key.clone()))} choose={choose(seen)}/>
                     if !tenant.complete {
                         <p class="t3">{ format!("The first {} series. GraphiQL reaches the others.", tenant.series.len()) }</p>
@@ -226,7 +226,7 @@ fn empty(slug: &str) -> Html {
 
 fn skeleton() -> Html {
     html! {
-        <div class="shape late" aria-busy="true">
+        <div class="shape wait" aria-busy="true">
             <h1 class="sr">{ "Overview" }</h1>
             <p class="sr" role="status">{ "Loading the tenant" }</p>
             <span class="skel tall"></span><span class="skel"></span><span class="skel block"></span><span class="skel plot-shape"></span>
