@@ -1,0 +1,8 @@
+//! Points: written in batches, read merged.
+
+pub mod entity;
+pub mod graphql;
+pub mod latest;
+pub mod store;
+pub mod subscription;
+pub mod write;
