@@ -204,7 +204,7 @@ impl Browser {
 fn short() -> Lifetimes {
     Lifetimes {
         standing: Duration::from_millis(200),
-        refusal: Duration::from_millis(50),
+        refusal: Duration::from_millis(300),
         profile: Duration::from_millis(400),
     }
 }

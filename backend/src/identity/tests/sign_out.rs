@@ -113,3 +113,35 @@ async fn stolen_database_opens_no_github_account() {
     let key = Key::derive(&row.hash, "sundial: GitHub token of a session").unwrap();
     assert!(key.open(&row.github_token, &row.hash).is_none());
 }
+
+#[tokio::test]
+async fn session_with_the_token_of_another_account_is_nobodys() {
+    let world = World::new().await;
+    let token = SecretString::from(world.token("admin"));
+    let viewer = world.bearer(&world.token("viewer")).await.unwrap();
+    let secret = session::begin(&world.pool, &viewer, &token, now())
+        .await
+        .unwrap();
+    let proof = Proof::Cookie(format!("sundial={}", secret.cookie()).into());
+    assert_eq!(
+        world
+            .identity
+            .authenticate(&proof)
+            .await
+            .err()
+            .unwrap()
+            .code(),
+        "INTERNAL"
+    );
+}
+
+#[tokio::test]
+async fn use_is_noted_once_a_minute_whichever_replica_noted_it() {
+    let world = World::new().await;
+    let due = |hash: &[u8], used_at| world.identity.is_due(hash, used_at, 10 * MINUTE);
+    assert!(!due(b"a", Some(9 * MINUTE + 1)));
+    assert!(due(b"a", Some(9 * MINUTE)));
+    assert!(!due(b"a", Some(9 * MINUTE)));
+    assert!(due(b"b", None));
+    assert!(!due(b"b", None));
+}
