@@ -1,4 +1,4 @@
-// Runs before the first paint, so that no theme flashes; says so when the page's own code cannot start.
+// Runs before the first paint, so that no theme flashes; and says so when the page's own code cannot start, or stops.
 (() => {
   try {
     const theme = localStorage.getItem("theme");
@@ -7,11 +7,16 @@
     // Storage is forbidden here: the system's theme it is.
   }
   let started = false;
-  const failed = () => {
-    const note = document.getElementById("boot-failed");
-    if (!started && note) note.hidden = false;
+  const show = (id) => {
+    const note = document.getElementById(id);
+    if (note) note.hidden = false;
+  };
+  const failed = (cause) => {
+    if (!started) show("boot-failed");
+    // The code has trapped: what is on the screen will not change any more, and must not pass for live.
+    else if (cause instanceof WebAssembly.RuntimeError) show("stopped");
   };
   addEventListener("TrunkApplicationStarted", () => { started = true; });
-  addEventListener("error", failed, true);
-  addEventListener("unhandledrejection", failed);
+  addEventListener("error", (event) => failed(event.error), true);
+  addEventListener("unhandledrejection", (event) => failed(event.reason));
 })();
