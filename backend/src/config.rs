@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -157,7 +157,9 @@ impl GithubConfig {
             }
             (None, None) => None,
         };
-        match (&self.client_id, secret) {
+        // Deployments pass what is not set as an empty text.
+        let secret = secret.filter(|secret| !secret.expose_secret().is_empty());
+        match (self.client_id.as_ref().filter(|id| !id.is_empty()), secret) {
             (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
             (None, None) => Ok(None),
             (Some(_), None) => Err(Error::bad_input(

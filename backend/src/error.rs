@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 ///
 /// Invariant: no variant but [`Error::Internal`] carries anything of the inside, and that one is
 /// never shown: [`Error::code`] and a trace id are all that leaves.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody is signed in, or what was shown as proof counts no more.
     #[error("{0}")]

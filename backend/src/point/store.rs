@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::{Expr, ExprTrait}};
 
 use crate::{
     chunk::{Batch, Damaged, Points, Run, encode_batch, merge},

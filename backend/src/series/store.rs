@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::{Expr, ExprTrait}};
 
 use crate::{
     error::{Error, Result},

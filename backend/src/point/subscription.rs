@@ -1,0 +1,230 @@
+//! New points as they come.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use async_graphql::{Context, SimpleObject, Subscription};
+use futures::Stream;
+use tokio::sync::watch;
+
+use crate::{
+    chunk::{Points, Run, TIMES, merge},
+    error::{Error, Result},
+    guard::{Pool, TenantScope, Viewer},
+    live::Live,
+    point::store::{self, damaged, open},
+    request::{Asker, ContextExt},
+    scalar::{Micros, cursor, seal},
+    series::{self, SeriesMatch},
+    tenant::graphql::parse_match,
+};
+
+/// Batches in one event.
+const MOST_BATCHES: usize = 500;
+/// Texts in one subscription.
+const MOST_MATCHES: usize = 200;
+/// Looks for new points at least this often: another process may have written them.
+const POLL: Duration = Duration::from_secs(2);
+/// The proof of identity is checked again this often.
+const CHECK: Duration = Duration::from_secs(30);
+
+/// New points.
+#[derive(SimpleObject)]
+pub struct PointsAdded {
+    /// Where this event stands; a later subscription goes on behind it by `after`.
+    cursor: String,
+    /// The points, by series.
+    series: Vec<SeriesPoints>,
+}
+
+/// New points of one series.
+#[derive(SimpleObject)]
+pub struct SeriesPoints {
+    /// The series' key.
+    series: String,
+    /// Ascending.
+    times: Vec<Micros>,
+    /// The value at each time.
+    values: Vec<f64>,
+}
+
+/// What can be subscribed to.
+#[derive(Default)]
+pub struct PointSubscription;
+
+#[Subscription]
+impl PointSubscription {
+    /// Points of the tenant as they are written, whatever their time. Ends with an error when access ends.
+    async fn points_added(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The tenant's slug.")] tenant: String,
+        #[graphql(desc = "Keys of series (`clock.lag_seconds{producer=\"clock\"}`), or patterns with `*`: `clock.*`, `*` for all. Series that do not exist yet count from when they do.")]
+        series: Vec<String>,
+        #[graphql(desc = "Go on behind this event's `cursor`: every point written since comes, none twice. Left out: from now on.")]
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<PointsAdded>> + use<>> {
+        let asker = ctx.asker()?.clone();
+        let data = |error: async_graphql::Error| Error::internal("subscribing", error.message);
+        let pool = ctx.data::<Pool>().map_err(data)?.clone();
+        let watched = ctx.data::<Live>().map_err(data)?.watch(&tenant);
+        let wanted = Wanted::parse(&series)?;
+        let after: Option<i64> = after.map(|text| cursor("event", &text)).transpose()?;
+        let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
+        let last = store::last_seq(&scope).await?;
+        // A place that was never given is no place to go on from.
+        if after.is_some_and(|after| !(0..=last).contains(&after)) {
+            return Err(Error::bad_input(
+                "`after` is no cursor of this tenant's events: leave it out, and read what is there by `samples`",
+            ));
+        }
+        drop(scope);
+        let follower = Follower {
+            pool,
+            asker,
+            checked: Instant::now(),
+            tenant,
+            wanted,
+            seq: after.unwrap_or(last),
+            watched,
+            more: true,
+            ended: false,
+        };
+        Ok(futures::stream::unfold(follower, Follower::step))
+    }
+}
+
+/// Which series a subscriber wants: keys that are written out, and patterns.
+struct Wanted {
+    keys: HashSet<String>,
+    patterns: Vec<SeriesMatch>,
+}
+
+impl Wanted {
+    fn parse(texts: &[String]) -> Result<Self> {
+        if texts.is_empty() || texts.len() > MOST_MATCHES {
+            return Err(Error::bad_input(format!(
+                "`series` holds {} texts: name 1 to {MOST_MATCHES} series, or all of them by \"*\"",
+                texts.len()
+            )));
+        }
+        let mut wanted = Wanted { keys: HashSet::new(), patterns: Vec::new() };
+        for text in texts {
+            let pattern = parse_match(text)?;
+            match pattern.exact() {
+                Some(key) => {
+                    wanted.keys.insert(key.to_string());
+                }
+                None => wanted.patterns.push(pattern),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn includes(&self, series: &series::entity::Model) -> bool {
+        self.keys.contains(&series.key)
+            || self.patterns.iter().any(|pattern| series::store::is_meant(pattern, series))
+    }
+}
+
+/// A subscriber and its place in the tenant's order of commits.
+struct Follower {
+    pool: Pool,
+    asker: Asker,
+    checked: Instant,
+    tenant: String,
+    wanted: Wanted,
+    seq: i64,
+    watched: watch::Receiver<()>,
+    /// Whether there may be something behind `seq` already.
+    more: bool,
+    ended: bool,
+}
+
+impl Follower {
+    /// The next event, once there is one; after an error nothing comes any more.
+    async fn step(mut self) -> Option<(Result<PointsAdded>, Self)> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            if !self.more {
+                // Whoever is woken, by a write or by the clock, looks. An error means that the server ends.
+                if let Ok(Err(_)) = tokio::time::timeout(POLL, self.watched.changed()).await {
+                    return None;
+                }
+            }
+            match self.look().await {
+                Ok(None) => {}
+                Ok(Some(event)) => return Some((Ok(event), self)),
+                Err(error) => {
+                    self.ended = true;
+                    return Some((Err(error), self));
+                }
+            }
+        }
+    }
+
+    /// Reads what is behind `seq`, in a view of its own: access is looked up each time.
+    async fn look(&mut self) -> Result<Option<PointsAdded>> {
+        if self.checked.elapsed() >= CHECK {
+            self.asker = self.asker.again().await.map_err(ended)?;
+            self.checked = Instant::now();
+        }
+        let principal = self.asker.principal()?;
+        let scope = self.pool.look::<Viewer>(principal, &self.tenant).await.map_err(ended)?;
+        let batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
+        self.more = batches.len() == MOST_BATCHES;
+        let Some(last) = batches.last() else { return Ok(None) };
+        self.seq = last.seq;
+        let series = self.points(&scope, &batches).await?;
+        let cursor = seal(["event", &self.seq.to_string()]);
+        Ok((!series.is_empty()).then_some(PointsAdded { cursor, series }))
+    }
+
+    async fn points(
+        &self,
+        scope: &TenantScope<Viewer>,
+        batches: &[crate::point::entity::Model],
+    ) -> Result<Vec<SeriesPoints>> {
+        let opened = batches.iter().map(|batch| Ok((batch.seq, open(batch)?)));
+        let opened: Vec<(i64, crate::chunk::Batch<'_>)> = opened.collect::<Result<_>>()?;
+        let ids: HashSet<i32> = opened
+            .iter()
+            .flat_map(|(_, batch)| batch.entries().iter().map(|entry| entry.series_id()))
+            .collect();
+        let known = series::store::by_id(scope, ids).await?;
+        let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
+        for (seq, batch) in &opened {
+            for entry in batch.entries() {
+                if let Some(series) = known.get(&entry.series_id())
+                    && self.wanted.includes(series)
+                {
+                    let points = entry.points().map_err(damaged)?;
+                    runs.entry(&series.key).or_default().push(Run { seq: *seq, points });
+                }
+            }
+        }
+        let added = |(key, runs): (&str, Vec<Run>)| {
+            let (times, values) = Points::into_parts(merge(runs, TIMES));
+            SeriesPoints {
+                series: key.to_owned(),
+                times: times.into_iter().map(Micros).collect(),
+                values,
+            }
+        };
+        Ok(runs.into_iter().map(added).collect())
+    }
+}
+
+/// Access that was there and is gone ends a subscription as FORBIDDEN, whatever took it.
+fn ended(error: Error) -> Error {
+    match error {
+        Error::NotFound(_) | Error::Unauthenticated(_) => {
+            Error::Forbidden("your access to this tenant has ended: sign in again, or ask its administrator".into())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,294 @@
+//! Series in the API.
+
+use std::{ops::Range, sync::Arc};
+
+use async_graphql::{ComplexObject, Enum, ID, Object, SimpleObject};
+use jiff::tz::TimeZone;
+
+use crate::{
+    chunk::{self, Fill, Points, downsample},
+    error::{Error, Result},
+    guard::{TenantScope, Viewer},
+    point::{latest::Latest, store},
+    scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
+    series::{SeriesKey, entity::Model},
+    tenant::graphql::PageInfo,
+};
+
+/// The most points in one page.
+const MOST: usize = 1_000;
+/// The most points in one answer of `samples`.
+const MOST_SAMPLES: usize = 500_000;
+
+/// A name, labels and a unit, and the points under them.
+#[derive(Clone)]
+pub struct Series {
+    model: Model,
+    key: SeriesKey,
+    scope: Arc<TenantScope<Viewer>>,
+    latest: Latest,
+}
+
+impl Series {
+    /// The series of `model`, in the tenant of `scope`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the stored key is none.
+    pub fn new(model: Model, scope: Arc<TenantScope<Viewer>>, latest: Latest) -> Result<Self> {
+        let key = model.key.parse().map_err(|error| Error::internal("a stored series' key", error))?;
+        Ok(Series { model, key, scope, latest })
+    }
+
+    async fn read(&self, range: Range<i64>) -> Result<Points> {
+        store::read(&self.scope, self.model.id, range).await
+    }
+}
+
+/// A name, labels and a unit within a tenant, and the points under them.
+#[Object]
+impl Series {
+    /// Opaque, and the same for as long as the series exists.
+    pub async fn id(&self) -> ID {
+        ID(seal(["series", &self.scope.tenant().slug, &self.model.id.to_string()]))
+    }
+
+    /// Name and labels in canonical form: `clock.offset_seconds{producer="clock"}`.
+    async fn key(&self) -> &str {
+        &self.model.key
+    }
+
+    /// The key's name: `clock.offset_seconds`.
+    async fn name(&self) -> &str {
+        self.key.name()
+    }
+
+    /// The key's labels, in the order of their names.
+    async fn labels(&self) -> Vec<Label> {
+        self.key.labels().map(|(name, value)| Label { name: name.into(), value: value.into() }).collect()
+    }
+
+    /// What the values are measured in; null when nobody said.
+    async fn unit(&self) -> Option<&str> {
+        self.model.unit.as_deref()
+    }
+
+    /// Points in the order of time, in pages: for tables. `samples` costs a fraction of it.
+    #[graphql(complexity = "5 + first.clamp(1, 1000) as usize * child_complexity.max(1)")]
+    async fn points(
+        &self,
+        #[graphql(desc = "Which stretch of time.")] range: TimeRange,
+        #[graphql(desc = "How many, at most 1000.", default = 100)] first: i32,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Result<PointConnection> {
+        let most = self::first(first, MOST)?;
+        let mut range = range.micros()?;
+        let after: Option<i64> = after.map(|text| cursor("point", &text)).transpose()?;
+        if let Some(after) = after {
+            // A time is a point's identity within its series: nothing is behind it at the same time.
+            range.start = range.start.max(after.saturating_add(1)).min(range.end);
+        }
+        let points = self.read(range).await?;
+        let edges: Vec<PointEdge> = points
+            .iter()
+            .take(most)
+            .map(|(time, value)| PointEdge {
+                node: Point { time: DateTime(time), value },
+                cursor: seal(["point", &time.to_string()]),
+            })
+            .collect();
+        let page_info =
+            PageInfo::of(edges.iter().map(|edge| &edge.cursor), after.is_some(), points.len() > edges.len());
+        Ok(PointConnection { page_info, edges })
+    }
+
+    /// Points in two columns of equal length, in the order of time: for charts and machines.
+    #[graphql(complexity = 10)]
+    async fn samples(
+        &self,
+        #[graphql(desc = "Which stretch of time.")] range: TimeRange,
+        #[graphql(desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches its first, last, least and greatest point (M4).")]
+        max_points: Option<i32>,
+    ) -> Result<Samples> {
+        let points = self.read(range.micros()?).await?;
+        let points = match max_points {
+            Some(most) => {
+                let most = usize::try_from(most).unwrap_or(0).min(MOST_SAMPLES);
+                downsample(points, most).map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))?
+            }
+            None if points.len() > MOST_SAMPLES => {
+                return Err(Error::TooCostly(format!(
+                    "the range holds {} points, and one answer at most {MOST_SAMPLES}: ask for a shorter range, or \
+                     for fewer points by `maxPoints`",
+                    points.len()
+                )));
+            }
+            None => points,
+        };
+        let (times, values) = points.into_parts();
+        Ok(Samples { times: times.into_iter().map(Micros).collect(), values })
+    }
+
+    /// What points were like over stretches of time, in columns of equal length, by ascending start.
+    #[graphql(complexity = 10)]
+    async fn windows(
+        &self,
+        #[graphql(desc = "Which stretch of time. The first window may begin before it; only points within count.")]
+        range: TimeRange,
+        #[graphql(desc = "How long a window is; at most 10,000 windows.")] every: Duration,
+        #[graphql(desc = "Whose calendar days, weeks and months follow: `Europe/Vienna`.", default = "UTC")]
+        time_zone: String,
+        #[graphql(desc = "What becomes of windows without points.", default_with = "WindowFill::None")]
+        fill: WindowFill,
+    ) -> Result<Windows> {
+        let zone = TimeZone::get(&time_zone).map_err(|_| {
+            Error::bad_input("`timeZone` is no name of the IANA database: write it as Europe/Vienna or UTC")
+        })?;
+        let range = range.micros()?;
+        // Refused before anything is read.
+        chunk::windows(&Points::default(), range.clone(), every.0, &zone, fill.into()).map_err(Error::bad_input)?;
+        let points = self.read(range.clone()).await?;
+        let windows =
+            chunk::windows(&points, range, every.0, &zone, fill.into()).map_err(Error::bad_input)?;
+        Ok(Windows {
+            starts: windows.starts.into_iter().map(Micros).collect(),
+            count: windows.count.into_iter().map(i64::from).collect(),
+            min: windows.min,
+            max: windows.max,
+            sum: windows.sum,
+            avg: windows.avg,
+            first: windows.first,
+            last: windows.last,
+        })
+    }
+
+    /// The point with the latest time; null while there is none.
+    #[graphql(complexity = 2)]
+    async fn latest(&self) -> Result<Option<Point>> {
+        let latest = self.latest.of(self.model.id).await?;
+        Ok(latest.map(|(time, value)| Point { time: DateTime(time), value }))
+    }
+}
+
+/// A label of a series.
+#[derive(SimpleObject)]
+pub struct Label {
+    /// Its name: `producer`.
+    name: String,
+    /// Its value: `clock`.
+    value: String,
+}
+
+/// A time and a value. Within a series there is one point at a time; the last write wins.
+#[derive(SimpleObject, Clone, Copy)]
+pub struct Point {
+    /// When.
+    time: DateTime,
+    /// What was measured.
+    value: f64,
+}
+
+/// Points in two columns of equal length.
+#[derive(SimpleObject)]
+pub struct Samples {
+    /// Ascending.
+    times: Vec<Micros>,
+    /// The value at each time.
+    values: Vec<f64>,
+}
+
+/// What becomes of windows without points. Their count is 0 in any case.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "Fill")]
+pub enum WindowFill {
+    /// They are left out.
+    None,
+    /// They are there, with null in each column.
+    Null,
+    /// Each column repeats its value of the last window with points; null before the first such window.
+    Previous,
+    /// Each column lies on the straight line between the nearest windows with points on both sides; null outside of them.
+    Linear,
+}
+
+/// Aggregates by window, in columns of equal length. `sum` and `avg` are null where they leave the range of a double.
+#[derive(SimpleObject)]
+pub struct Windows {
+    /// When each window begins.
+    starts: Vec<Micros>,
+    /// How many points lie in it.
+    count: Vec<i64>,
+    /// Least value.
+    min: Vec<Option<f64>>,
+    /// Greatest value.
+    max: Vec<Option<f64>>,
+    /// All values together.
+    sum: Vec<Option<f64>>,
+    /// The mean value.
+    avg: Vec<Option<f64>>,
+    /// The earliest point's value.
+    first: Vec<Option<f64>>,
+    /// The latest point's value.
+    last: Vec<Option<f64>>,
+}
+
+/// A page of series.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct SeriesConnection {
+    /// Where the page stands.
+    page_info: PageInfo,
+    /// The series with their cursors.
+    edges: Vec<SeriesEdge>,
+}
+
+/// A series in a list.
+#[derive(SimpleObject)]
+pub struct SeriesEdge {
+    /// The series.
+    pub node: Series,
+    /// Its place in the list.
+    pub cursor: String,
+}
+
+impl SeriesConnection {
+    /// A page of `edges`, and whether there is something before and behind it.
+    pub fn new(edges: Vec<SeriesEdge>, before: bool, behind: bool) -> Self {
+        let page_info = PageInfo::of(edges.iter().map(|edge| &edge.cursor), before, behind);
+        SeriesConnection { page_info, edges }
+    }
+}
+
+#[ComplexObject]
+impl SeriesConnection {
+    /// The series alone.
+    async fn nodes(&self) -> Vec<&Series> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+}
+
+/// A page of points.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct PointConnection {
+    /// Where the page stands.
+    page_info: PageInfo,
+    /// The points with their cursors.
+    edges: Vec<PointEdge>,
+}
+
+/// A point in a list.
+#[derive(SimpleObject)]
+pub struct PointEdge {
+    /// The point.
+    node: Point,
+    /// Its place in the list.
+    cursor: String,
+}
+
+#[ComplexObject]
+impl PointConnection {
+    /// The points alone.
+    async fn nodes(&self) -> Vec<Point> {
+        self.edges.iter().map(|edge| edge.node).collect()
+    }
+}

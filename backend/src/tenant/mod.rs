@@ -1,0 +1,3 @@
+//! Tenants as the API shows them.
+
+pub mod graphql;
