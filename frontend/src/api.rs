@@ -52,7 +52,7 @@ impl Failure {
             Some(code) if code == "UNAUTHENTICATED" => Self::SignedOut,
             code => Self::Refused {
                 code: code.unwrap_or_else(|| "BAD_USER_INPUT".to_owned()),
-                trace: text("trace"),
+                trace: text("traceId"),
                 message: error.message,
             },
         }
@@ -75,9 +75,6 @@ impl Failure {
         match self {
             Self::Unreachable => "Sundial tries again by itself; nothing is lost on the server.",
             Self::SignedOut => "Sign in again to go on.",
-            Self::Refused { code, .. } if code == "INTERNAL" => {
-                "Try again; if it stays, give the trace below to an administrator."
-            }
             // The server's words end with what to do.
             Self::Refused { .. } => "",
             Self::Unreadable { .. } => "Ask whoever runs the proxy in front of Sundial.",
@@ -163,7 +160,7 @@ mod tests {
     #[test]
     fn codes_and_traces_are_kept() {
         let failure = Failure::from_error(error(
-            serde_json::json!({ "code": "INTERNAL", "trace": "4f1c" }),
+            serde_json::json!({ "code": "INTERNAL", "traceId": "4f1c" }),
         ));
         assert_eq!(
             failure,
