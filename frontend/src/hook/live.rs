@@ -17,11 +17,13 @@ use crate::api::operation::{PointsAdded, points_added};
 use crate::api::{End, Event, Failure, subscribe};
 use crate::feed::{Act, Arrival, Connection, Feed};
 use crate::session::{Greeting, greet};
-use crate::time::Micros;
+use crate::time::{Micros, SECOND};
 
 /// Every series of the tenant.
 const ALL: &str = "*";
 const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// A connection that stood for this long was a good one.
+const STEADY: Micros = 5 * SECOND;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Subscribes to all points of the tenant for as long as the component lives. Returns what tries again at once.
@@ -74,10 +76,10 @@ async fn run(
             series: vec![ALL.to_owned()],
             after: cursor.borrow().clone(),
         };
-        let mut opened = false;
+        let mut opened_at = None;
         let end = subscribe::<PointsAdded>(variables, |event| match event {
             Event::Open => {
-                opened = true;
+                opened_at = Some(now(skew));
                 feed.dispatch(Act::Opened { resumed: resumes });
             }
             Event::Next(data) => {
@@ -97,9 +99,12 @@ async fn run(
             End::Failed(Failure::Refused { .. }) if resumes => *cursor.borrow_mut() = None,
             End::Failed(_) | End::Cut | End::Done => {}
         }
-        if opened {
-            attempt = 0;
+        if let Some(opened_at) = opened_at {
             cut_at = None;
+            // One that is cut as soon as it stands is not to be made again and again at once.
+            if now(skew) - opened_at >= STEADY {
+                attempt = 0;
+            }
         } else if let Ok(Greeting { viewer: None, .. }) = greet().await {
             // A socket that is refused does not tell why; a session that has ended is a reason.
             return ended.emit(Failure::SignedOut);
