@@ -18,7 +18,7 @@ use crate::session::{Session, TenantLine};
 pub fn switch_button(place: &Place) -> Html {
     html! {
         <button type="button" class="switch" popovertarget="switch">
-            <span class="sr">{ "Tenant " }</span>{ badge(place.prod) }
+            <span class="sr">{ "Tenant " }</span>{ for place.prod.map(badge) }
             <span class="mono">{ &place.slug }</span>{ icon(Icon::Down) }
         </button>
     }

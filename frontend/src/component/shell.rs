@@ -18,13 +18,13 @@ use crate::time;
 pub struct Place {
     /// Its slug.
     pub slug: AttrValue,
-    /// True for PROD.
-    pub prod: bool,
+    /// Its environment: true for PROD. None until the tenant was read.
+    pub prod: Option<bool>,
 }
 
 impl Place {
-    fn env(&self) -> &'static str {
-        if self.prod { "prod" } else { "test" }
+    fn env(&self) -> Option<&'static str> {
+        self.prod.map(|prod| if prod { "prod" } else { "test" })
     }
 }
 
@@ -64,24 +64,23 @@ pub struct ShellProps {
 #[component]
 pub fn Shell(props: &ShellProps) -> Html {
     let (theme, turn, is_dark) = use_theme();
-    let tab = match &props.place {
-        Some(place) => {
-            format!(
-                "{} · {} · {} · Sundial",
-                props.title,
-                place.slug,
-                place.env().to_uppercase()
-            )
-        }
-        None => format!("{} · Sundial", props.title),
-    };
-    let prod = props.place.as_ref().is_some_and(|place| place.prod);
+    let mut tab = vec![props.title.to_string()];
+    if let Some(place) = &props.place {
+        tab.push(place.slug.to_string());
+        tab.extend(place.env().map(str::to_uppercase));
+    }
+    tab.push("Sundial".to_owned());
+    let tab = tab.join(" · ");
+    let prod = props
+        .place
+        .as_ref()
+        .is_some_and(|place| place.prod == Some(true));
     use_effect_with((tab, prod, is_dark), |(tab, prod, _)| dress(tab, *prod));
 
     let turn_theme = turn.reform(|_: MouseEvent| ());
     html! {
         <div class={classes!("shell", props.place.is_none().then_some("wide-open"))}
-            data-env={props.place.as_ref().map(Place::env)}>
+            data-env={props.place.as_ref().and_then(Place::env)}>
             <a class="skip" href="#main">{ "Skip to content" }</a>
             <header class="bar">
                 <Go to={Route::Tenants} class="brand" label="Sundial, all tenants">{ mark() }<span>{ "Sundial" }</span></Go>

@@ -66,10 +66,10 @@ pub fn TenantPage(props: &TenantPageProps) -> Html {
     }
     let live = live_props(&feed, session, nudge);
     let known = tenant.data.as_deref().and_then(Option::as_ref);
-    let place = known.map(|tenant| Place {
+    let place = Place {
         slug: props.slug.clone(),
-        prod: tenant.prod,
-    });
+        prod: known.map(|tenant| tenant.prod),
+    };
     let seen = Seen {
         slug: props.slug.clone(),
         tenant: known.cloned(),
