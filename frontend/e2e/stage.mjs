@@ -124,7 +124,11 @@ export class Stage {
 
   async startServer() {
     this.#run("server", this.#binary, ["serve"]);
-    const ready = () => fetch(`${this.#management}/readyz`).then(({ ok }) => ok, () => false);
+    const { child } = this.#parts.get("server");
+    const ready = () => {
+      assert.equal(child.exitCode, null, "the server ended");
+      return fetch(`${this.#management}/readyz`).then(({ ok }) => ok, () => false);
+    };
     await until("the server is ready", ready, 30).catch((error) => {
       throw new Error(`${error.message}\n${this.log("server")}`);
     });
