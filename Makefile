@@ -36,3 +36,5 @@ frontend/dist/index.html.br: $(page_sources)
 	npm --prefix frontend run --silent bundle
 	tools/wasm trunk build --release --cargo-profile page
 	npm --prefix frontend run --silent compress
+	@# What the server embeds is looked up when this file is compiled, and cargo does not know of files that are new.
+	touch backend/src/api/spa.rs
