@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 pub struct DatabaseConfig {
     /// `sqlite:FILE` or `postgres://USER@HOST/NAME`
     #[arg(
+        id = "database_url",
         long = "database-url",
         env = "SUNDIAL_DATABASE_URL",
         default_value = "sqlite:sundial.db",
@@ -39,6 +40,7 @@ pub struct DatabaseConfig {
 pub struct GithubConfig {
     /// GitHub's web address; of an Enterprise Server `https://HOST`
     #[arg(
+        id = "github_url",
         long = "github-url",
         env = "SUNDIAL_GITHUB_URL",
         default_value = "https://github.com",
@@ -170,4 +172,111 @@ impl GithubConfig {
             )),
         }
     }
+}
+
+/// The program's arguments, with what the file of `--config` says in place of defaults.
+///
+/// # Errors
+/// [`Error::BadInput`] when that file can't be read or names an option that does not exist. Faults of
+/// the command line itself, and `--help`, end the program here.
+pub fn parse<C: clap::Parser>() -> Result<C> {
+    let file =
+        named_file(std::env::args_os().skip(1)).or_else(|| std::env::var_os("SUNDIAL_CONFIG"));
+    let mut command = C::command();
+    if let Some(file) = file {
+        let file = PathBuf::from(file);
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| Error::bad_input(format!("the file {}: {error}", file.display())))?;
+        let settings: toml::Table = toml::from_str(&text)
+            .map_err(|error| Error::bad_input(format!("the file {}: {error}", file.display())))?;
+        command = with_defaults(command, &settings, &file)?;
+    }
+    let matches = command.get_matches();
+    C::from_arg_matches(&matches).map_err(Error::bad_input)
+}
+
+fn named_file(arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<std::ffi::OsString> {
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        if text == "--config" {
+            return arguments.next();
+        }
+        if let Some(file) = text.strip_prefix("--config=") {
+            return Some(file.into());
+        }
+    }
+    None
+}
+
+/// Every subcommand's options with the defaults that `settings` gives, by the options' long names.
+fn with_defaults(
+    mut command: clap::Command,
+    settings: &toml::Table,
+    file: &std::path::Path,
+) -> Result<clap::Command> {
+    let mut known = std::collections::HashSet::new();
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(name, |sub| {
+            sub.mut_args(|argument| {
+                let long = argument.get_long().unwrap_or_default().to_owned();
+                let value = match settings.get(&long) {
+                    Some(toml::Value::String(text)) => text.clone(),
+                    Some(value) => value.to_string(),
+                    None => return argument,
+                };
+                known.insert(long);
+                argument.default_value(value)
+            })
+        });
+    }
+    match settings.keys().find(|name| !known.contains(*name)) {
+        Some(name) => Err(Error::bad_input(format!(
+            "the file {}: there is no setting `{name}`; settings have the names of the options of `sundial serve --help`",
+            file.display()
+        ))),
+        None => Ok(command),
+    }
+}
+
+/// Every setting of the server as a table in Markdown, for the README.
+pub fn table() -> String {
+    let command = ServeConfig::augment_args(clap::Command::new("serve"));
+    let mut rows = String::from("| option | environment | default | what |\n|---|---|---|---|\n");
+    for argument in command.get_arguments() {
+        let text = |value: Option<&std::ffi::OsStr>| {
+            value.unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let default = text(
+            argument
+                .get_default_values()
+                .first()
+                .map(|value| value.as_os_str()),
+        );
+        let code = |text: &str| {
+            if text.is_empty() {
+                String::new()
+            } else {
+                format!("`{text}`")
+            }
+        };
+        let option = match argument.get_long() {
+            Some(long) if !argument.is_hide_set() => code(&format!("--{long}")),
+            _ => String::new(),
+        };
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        rows += &format!(
+            "| {option} | {} | {} | {help} |\n",
+            code(&text(argument.get_env())),
+            code(&default)
+        );
+    }
+    rows
 }

@@ -1,5 +1,22 @@
 //! Sundial, a self-hosted, multi-tenant time-data service.
+//!
+//! ```text
+//! main      arguments
+//! command   a file each: serve, migrate, apply, token, schema, check
+//! api       the doors: GraphQL over HTTP and WebSocket, the page, health
+//! tenant series point live request scalar   the features, and what they share
+//! identity  who is behind a request
+//! chunk     time data as compressed columns (pure)
+//! guard     the fence: owns the only database connection
+//! config error
+//! ```
+//!
+//! Invariants, each held by a test: imports go down this list only; no connection leaves the guard;
+//! every table of a tenant is reached through a scope; the committed schema is the schema.
+
+pub mod api;
 pub mod chunk;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod guard;
@@ -10,4 +27,147 @@ pub mod request;
 pub mod scalar;
 pub mod series;
 pub mod tenant;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use tokio::sync::watch;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
 pub use error::{Error, Result};
+
+use crate::{
+    api::{http, schema::Api, socket, spa},
+    guard::Pool,
+    identity::{Identity, Proof},
+    live::Live,
+};
+
+/// What the doors share. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The API.
+    pub schema: Api,
+    /// Who may be behind a request.
+    pub identity: Identity,
+    /// The database.
+    pub pool: Pool,
+    stop: watch::Receiver<bool>,
+}
+
+impl App {
+    /// The application on `pool`, with people by `identity`. It tells its connections to go once `stop` is true.
+    pub fn new(pool: Pool, identity: Identity, stop: watch::Receiver<bool>) -> Self {
+        let schema = api::schema::schema(pool.clone(), Live::default());
+        App {
+            schema,
+            identity,
+            pool,
+            stop,
+        }
+    }
+
+    /// Ends when the server begins to stop.
+    pub async fn stopping(&self) {
+        let mut stop = self.stop.clone();
+        // Without a sender nobody stops it.
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Everything that the public port answers.
+pub fn app(app: App) -> Router {
+    let sign_in = app.identity.router();
+    let graphql = Router::new()
+        .route("/graphql", any(graphql))
+        .layer(CompressionLayer::new())
+        .with_state(app);
+    Router::new()
+        .merge(graphql)
+        .merge(sign_in)
+        .fallback(get(spa::serve))
+        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn(harden))
+        .layer(CatchPanicLayer::new())
+}
+
+async fn graphql(State(app): State<App>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let upgrades = parts.headers.contains_key(header::UPGRADE);
+    if parts.method == Method::GET && upgrades {
+        return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) => open_socket(app, upgrade, &parts.headers),
+            Err(refused) => refused.into_response(),
+        };
+    }
+    http::answer(&app, parts.method, &parts.uri, &parts.headers, body).await
+}
+
+fn open_socket(app: App, upgrade: WebSocketUpgrade, headers: &axum::http::HeaderMap) -> Response {
+    let proof = Proof::of(headers);
+    // A browser sends the cookie along whichever site opens the connection.
+    if proof.is_cookie() && !app.identity.is_same_origin(headers) {
+        return (
+            StatusCode::FORBIDDEN,
+            "A connection with a cookie must come from Sundial's own pages.\n",
+        )
+            .into_response();
+    }
+    let upgrade = upgrade
+        .protocols([socket::PROTOCOL])
+        .read_buffer_size(4096)
+        .max_message_size(1 << 20);
+    if upgrade.selected_protocol().is_none() {
+        return (
+            StatusCode::BAD_REQUEST,
+            "Ask for the subprotocol graphql-transport-ws.\n",
+        )
+            .into_response();
+    }
+    upgrade.on_upgrade(move |socket| socket::serve(app, socket, proof))
+}
+
+/// Counts and times requests, by route and status alone.
+async fn observe(request: Request<Body>, next: Next) -> Response {
+    let route = match request.uri().path() {
+        "/graphql" => "/graphql",
+        path if path.starts_with("/auth/") => "/auth",
+        _ => "page",
+    };
+    let start = std::time::Instant::now();
+    let response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("sundial_http_requests_total", "route" => route, "status" => status)
+        .increment(1);
+    metrics::histogram!("sundial_http_request_seconds", "route" => route).record(start.elapsed());
+    response
+}
+
+/// Headers that every response has.
+async fn harden(request: Request<Body>, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

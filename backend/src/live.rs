@@ -29,6 +29,9 @@ impl Live {
     /// Changes whenever points of the tenant named `slug` are written from now on.
     pub fn watch(&self, slug: &str) -> watch::Receiver<()> {
         let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tenants.entry(slug.to_owned()).or_insert_with(|| watch::Sender::new(())).subscribe()
+        tenants
+            .entry(slug.to_owned())
+            .or_insert_with(|| watch::Sender::new(()))
+            .subscribe()
     }
 }

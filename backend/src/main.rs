@@ -1,1 +1,103 @@
-fn main() {}
+//! Arguments, logs, and the command that was asked for.
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use sundial::{
+    api::schema,
+    command::{apply, check, migrate, serve, token},
+    config::{self, LogFormat, ServeConfig},
+};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+/// Sundial, a self-hosted, multi-tenant time-data service
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Each option can also be set in the environment or in a file (--config). Examples:
+  sundial serve --database-url sqlite:sundial.db
+  sundial apply tenants.yaml --dry-run
+  sundial token create --tenant mcce-g1-prod --name clock"
+)]
+struct Arguments {
+    /// TOML file with settings by the names of the options: `listen = \"0.0.0.0:8080\"`
+    #[arg(long, global = true, env = "SUNDIAL_CONFIG", value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server; on SQLite it brings the tables up to date first
+    Serve(Box<ServeConfig>),
+    /// Bring the database's tables up to date, take changes back, or list them
+    Migrate(migrate::Migrate),
+    /// Make tenants and access rules what a file says
+    Apply(apply::Apply),
+    /// Create, list, rotate and revoke ingest tokens
+    Token(token::Token),
+    /// Print the API's schema
+    Schema,
+    /// Check database, migrations, row-level security, GitHub and the clock
+    Check(Box<ServeConfig>),
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = match config::parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let format = match &arguments.command {
+        Command::Serve(config) => config.log_format,
+        _ => LogFormat::Auto,
+    };
+    log(format, matches!(arguments.command, Command::Serve(_)));
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime did not start: {error}")),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(config) => serve::run(*config).await,
+            Command::Migrate(command) => migrate::run(command).await,
+            Command::Apply(command) => apply::run(command).await,
+            Command::Token(command) => token::run(command).await,
+            Command::Schema => {
+                print!("{}", schema::sdl());
+                Ok(())
+            }
+            Command::Check(config) => check::run(*config).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(words: &str) -> ExitCode {
+    eprintln!("error: {words}");
+    ExitCode::FAILURE
+}
+
+/// The server's lines go to standard output; of other commands that is where their result goes.
+fn log(format: LogFormat, serves: bool) {
+    let quiet = if serves { "info" } else { "warn" };
+    // PostgreSQL warns of each ROLLBACK without a transaction, which the pool sends as a precaution.
+    let filter = EnvFilter::try_from_env("SUNDIAL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet},sqlx::postgres::notice=error")));
+    let registry = tracing_subscriber::registry().with(filter);
+    let json = match format {
+        LogFormat::Auto => !std::io::stdout().is_terminal(),
+        LogFormat::Pretty => false,
+        LogFormat::Json => true,
+    };
+    match (serves, json) {
+        (true, true) => registry.with(fmt::layer().json()).init(),
+        (true, false) => registry.with(fmt::layer()).init(),
+        (false, _) => registry
+            .with(fmt::layer().with_writer(std::io::stderr))
+            .init(),
+    }
+}

@@ -28,7 +28,11 @@ impl Asker {
     /// As [`Identity::authenticate`].
     pub async fn check(identity: Identity, proof: Proof) -> Result<Self> {
         let principal = identity.authenticate(&proof).await?;
-        Ok(Asker { identity, proof, principal })
+        Ok(Asker {
+            identity,
+            proof,
+            principal,
+        })
     }
 
     /// The same asker, checked anew.
@@ -88,15 +92,21 @@ pub trait ContextExt {
 
 impl ContextExt for Context<'_> {
     fn asker(&self) -> Result<&Asker> {
-        self.data::<Asker>().map_err(|error| Error::internal("the asker", error.message))
+        self.data::<Asker>()
+            .map_err(|error| Error::internal("the asker", error.message))
     }
 
     fn snapshot(&self) -> Result<&Snapshot> {
-        self.data::<Snapshot>().map_err(|error| Error::internal("the snapshot", error.message))
+        self.data::<Snapshot>()
+            .map_err(|error| Error::internal("the snapshot", error.message))
     }
 
     async fn scope(&self, slug: &str) -> Result<Option<TenantScope<Viewer>>> {
-        match self.snapshot()?.enter(self.asker()?.principal()?, slug).await {
+        match self
+            .snapshot()?
+            .enter(self.asker()?.principal()?, slug)
+            .await
+        {
             Ok(scope) => Ok(Some(scope)),
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
@@ -104,13 +114,17 @@ impl ContextExt for Context<'_> {
     }
 
     async fn writing<R: AtLeast<Editor>>(&self, slug: &str) -> Result<TenantScope<R>> {
-        let pool = self.data::<Pool>().map_err(|error| Error::internal("the pool", error.message))?;
+        let pool = self
+            .data::<Pool>()
+            .map_err(|error| Error::internal("the pool", error.message))?;
         pool.enter(self.asker()?.principal()?, slug).await
     }
 }
 
 /// Now, in µs since 1970 UTC. The only clock that resolvers read.
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -27,10 +27,15 @@ pub struct Micros(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration(pub Every);
 
-#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        Timestamp::parse(value).map(|time| DateTime(time.0)).map_err(InputValueError::propagate)
+        Timestamp::parse(value)
+            .map(|time| DateTime(time.0))
+            .map_err(InputValueError::propagate)
     }
 
     fn to_value(&self) -> Value {
@@ -41,7 +46,10 @@ impl ScalarType for DateTime {
     }
 }
 
-#[Scalar(name = "Timestamp", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+#[Scalar(
+    name = "Timestamp",
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339"
+)]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
@@ -68,7 +76,10 @@ impl ScalarType for Timestamp {
     }
 }
 
-#[Scalar(name = "Micros", specified_by_url = "https://en.wikipedia.org/wiki/Unix_time")]
+#[Scalar(
+    name = "Micros",
+    specified_by_url = "https://en.wikipedia.org/wiki/Unix_time"
+)]
 impl ScalarType for Micros {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -85,7 +96,10 @@ impl ScalarType for Micros {
     }
 }
 
-#[Scalar(name = "Duration", specified_by_url = "https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations")]
+#[Scalar(
+    name = "Duration",
+    specified_by_url = "https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations"
+)]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
@@ -118,7 +132,9 @@ impl TimeRange {
     /// [`Error::BadInput`] when it ends before it begins.
     pub fn micros(self) -> Result<std::ops::Range<i64>> {
         if self.from.0 > self.to.0 {
-            return Err(Error::bad_input("the range ends before it begins: swap `from` and `to`"));
+            return Err(Error::bad_input(
+                "the range ends before it begins: swap `from` and `to`",
+            ));
         }
         Ok(self.from.0..self.to.0)
     }
@@ -143,9 +159,13 @@ pub fn unseal<const N: usize>(kind: &str, text: &str) -> Option<[String; N]> {
 /// # Errors
 /// [`Error::BadInput`] when it is none.
 pub fn cursor<T: std::str::FromStr>(kind: &str, text: &str) -> Result<T> {
-    unseal::<2>(kind, text).and_then(|[_, place]| place.parse().ok()).ok_or_else(|| {
-        Error::bad_input("`after` is no cursor of this list: pass one that this list gave, or leave it out")
-    })
+    unseal::<2>(kind, text)
+        .and_then(|[_, place]| place.parse().ok())
+        .ok_or_else(|| {
+            Error::bad_input(
+                "`after` is no cursor of this list: pass one that this list gave, or leave it out",
+            )
+        })
 }
 
 /// The number of items to give, of at most `most`.
@@ -153,9 +173,14 @@ pub fn cursor<T: std::str::FromStr>(kind: &str, text: &str) -> Result<T> {
 /// # Errors
 /// [`Error::BadInput`] outside of `0..=most`.
 pub fn first(asked: i32, most: usize) -> Result<usize> {
-    usize::try_from(asked).ok().filter(|first| *first <= most).ok_or_else(|| {
-        Error::bad_input(format!("`first` is {asked}: ask for 0 to {most} and page on with `after`"))
-    })
+    usize::try_from(asked)
+        .ok()
+        .filter(|first| *first <= most)
+        .ok_or_else(|| {
+            Error::bad_input(format!(
+                "`first` is {asked}: ask for 0 to {most} and page on with `after`"
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -169,9 +194,15 @@ mod tests {
         assert_eq!(text("1970-01-01T01:00:01.5+01:00").ok(), Some(1_500_000));
         assert!(text("1970-01-01T00:00:01").is_err());
         assert!(text("yesterday").is_err());
-        assert_eq!(Timestamp::parse(Value::from(7)).map(|time| time.0).ok(), Some(7));
+        assert_eq!(
+            Timestamp::parse(Value::from(7)).map(|time| time.0).ok(),
+            Some(7)
+        );
         assert!(Timestamp::parse(Value::from(7.5)).is_err());
-        assert_eq!(DateTime(1_500_000).to_value(), Value::from("1970-01-01T00:00:01.5Z"));
+        assert_eq!(
+            DateTime(1_500_000).to_value(),
+            Value::from("1970-01-01T00:00:01.5Z")
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ li{padding:8px 0;border-bottom:1px solid var(--line)}
 code{font:.9em ui-monospace,monospace}
 button,input{font:inherit;color:inherit;width:100%;min-height:44px;padding:6px 14px;margin:0 0 8px;background:none;
 border:1px solid var(--edge);border-radius:5px}
-button{display:flex;gap:8px;align-items:baseline;text-align:left;cursor:pointer}
+button{display:flex;gap:8px;align-items:center;text-align:left;cursor:pointer}
 button:hover{background:var(--hover)}
 button small{color:var(--soft);margin-left:auto;text-align:right}
 button.cancel{justify-content:center;border-color:var(--line);margin-top:8px}

@@ -184,7 +184,6 @@ impl Identity {
         let row = ingest_token::find(&self.0.pool, token, now).await?;
         let principal = Principal::token(Token {
             tenant_id: row.tenant_id,
-            id: row.id,
             name: row.name.clone(),
         });
         if self.is_due(&row.hash, row.used_at, now) {

@@ -32,6 +32,7 @@ pub struct Model {
     pub payload: Vec<u8>,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -52,7 +52,9 @@ impl PointMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The tenant's slug.")] tenant: String,
         #[graphql(desc = "At most 10,000 batches and 1,000,000 points.")] batches: Vec<SeriesBatch>,
-        #[graphql(desc = "A name for this write, kept for 24 hours: the same key with the same points again gives the first receipt and writes nothing, with other points it is a CONFLICT.")]
+        #[graphql(
+            desc = "A name for this write, kept for 24 hours: the same key with the same points again gives the first receipt and writes nothing, with other points it is a CONFLICT."
+        )]
         idempotency_key: Option<String>,
     ) -> Result<Receipt> {
         // Who may not write learns nothing about the input.

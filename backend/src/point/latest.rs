@@ -23,7 +23,10 @@ struct Pass(Arc<TenantScope<Viewer>>);
 impl BatchFn<i32, Answer> for Pass {
     async fn load(&mut self, ids: &[i32]) -> HashMap<i32, Answer> {
         match store::latest(&self.0, ids).await {
-            Ok(latest) => ids.iter().map(|id| (*id, Ok(latest.get(id).copied()))).collect(),
+            Ok(latest) => ids
+                .iter()
+                .map(|id| (*id, Ok(latest.get(id).copied())))
+                .collect(),
             Err(error) => {
                 let error = Arc::new(error);
                 ids.iter().map(|id| (*id, Err(error.clone()))).collect()

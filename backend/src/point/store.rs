@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition,
+    sea_query::{Expr, ExprTrait},
+};
 
 use crate::{
     chunk::{Batch, Damaged, Points, Run, encode_batch, merge},
@@ -50,7 +54,10 @@ pub async fn ingest<R: AtLeast<Editor>>(
     // calls with the same key the second sees the first.
     let counter = scope
         .update::<tenant_counter::Entity>()
-        .set(tenant_counter::Column::LastSeq, Expr::col(tenant_counter::Column::LastSeq).add(1))
+        .set(
+            tenant_counter::Column::LastSeq,
+            Expr::col(tenant_counter::Column::LastSeq).add(1),
+        )
         .all()
         .await?;
     let seq = counter.first().ok_or(Error::NotFound("tenant"))?.last_seq;
@@ -64,9 +71,13 @@ pub async fn ingest<R: AtLeast<Editor>>(
 
     let keys: Vec<String> = write.series().keys().cloned().collect();
     let ids = series::store::find_or_make(&scope, &keys, now).await?;
-    let columns: BTreeMap<i32, Points> = ids.into_iter().zip(write.series().values().cloned()).collect();
+    let columns: BTreeMap<i32, Points> = ids
+        .into_iter()
+        .zip(write.series().values().cloned())
+        .collect();
     let (first_at, last_at) = write.extent();
-    let count = |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
+    let count =
+        |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
     let receipt = Receipt {
         seq,
         points: count(write.count())?,
@@ -98,7 +109,12 @@ async fn written_before<R: AtLeast<Editor>>(
     body_hash: &[u8],
     now: i64,
 ) -> Result<Option<Receipt>> {
-    let Some(batch) = scope.find::<Entity>().filter(Column::Key.eq(key.as_str())).one().await? else {
+    let Some(batch) = scope
+        .find::<Entity>()
+        .filter(Column::Key.eq(key.as_str()))
+        .one()
+        .await?
+    else {
         return Ok(None);
     };
     if now - batch.created_at >= KEY_LIFETIME {
@@ -149,8 +165,14 @@ pub async fn read<R: Role>(
             .await?;
         for batch in &page {
             after = batch.seq;
-            if let Some(entry) = open(batch)?.entry(series_id).filter(|entry| entry.overlaps(&range)) {
-                runs.push(Run { seq: batch.seq, points: entry.points().map_err(damaged)? });
+            if let Some(entry) = open(batch)?
+                .entry(series_id)
+                .filter(|entry| entry.overlaps(&range))
+            {
+                runs.push(Run {
+                    seq: batch.seq,
+                    points: entry.points().map_err(damaged)?,
+                });
             }
         }
         if page.len() < PAGE {
@@ -164,7 +186,12 @@ pub async fn read<R: Role>(
 /// # Errors
 /// [`Error::Internal`] with the database's words.
 pub async fn last_at<R: Role>(scope: &TenantScope<R>) -> Result<Option<i64>> {
-    let latest = scope.find::<Entity>().order_by_desc(Column::LastAt).limit(1).one().await?;
+    let latest = scope
+        .find::<Entity>()
+        .order_by_desc(Column::LastAt)
+        .limit(1)
+        .one()
+        .await?;
     Ok(latest.map(|batch| batch.last_at))
 }
 
@@ -183,8 +210,14 @@ pub async fn latest<R: Role>(
     loop {
         let mut batches = scope.find::<Entity>();
         if let Some((last_at, seq)) = before {
-            let earlier = Condition::all().add(Column::LastAt.eq(last_at)).add(Column::Seq.lt(seq));
-            batches = batches.filter(Condition::any().add(Column::LastAt.lt(last_at)).add(earlier));
+            let earlier = Condition::all()
+                .add(Column::LastAt.eq(last_at))
+                .add(Column::Seq.lt(seq));
+            batches = batches.filter(
+                Condition::any()
+                    .add(Column::LastAt.lt(last_at))
+                    .add(earlier),
+            );
         }
         let batches = batches
             .order_by_desc(Column::LastAt)
@@ -201,7 +234,9 @@ pub async fn latest<R: Role>(
             }
             let opened = open(batch)?;
             for &id in series_ids {
-                let Some(entry) = opened.entry(id) else { continue };
+                let Some(entry) = opened.entry(id) else {
+                    continue;
+                };
                 let candidate = (entry.shape().last_at, batch.seq);
                 let held = best.get(&id).map(|(time, seq, _)| (*time, *seq));
                 if held.is_none_or(|held| held < candidate)
@@ -220,7 +255,9 @@ pub async fn latest<R: Role>(
 }
 
 fn pairs(best: BTreeMap<i32, (i64, i64, f64)>) -> BTreeMap<i32, (i64, f64)> {
-    best.into_iter().map(|(id, (time, _, value))| (id, (time, value))).collect()
+    best.into_iter()
+        .map(|(id, (time, _, value))| (id, (time, value)))
+        .collect()
 }
 
 /// The place of the last commit in the tenant's order; 0 before the first.

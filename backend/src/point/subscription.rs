@@ -61,9 +61,13 @@ impl PointSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The tenant's slug.")] tenant: String,
-        #[graphql(desc = "Keys of series (`clock.lag_seconds{producer=\"clock\"}`), or patterns with `*`: `clock.*`, `*` for all. Series that do not exist yet count from when they do.")]
+        #[graphql(
+            desc = "Keys of series (`clock.lag_seconds{producer=\"clock\"}`), or patterns with `*`: `clock.*`, `*` for all. Series that do not exist yet count from when they do."
+        )]
         series: Vec<String>,
-        #[graphql(desc = "Go on behind this event's `cursor`: every point written since comes, none twice. Left out: from now on.")]
+        #[graphql(
+            desc = "Go on behind this event's `cursor`: every point written since comes, none twice. Left out: from now on."
+        )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<PointsAdded>> + use<>> {
         let asker = ctx.asker()?.clone();
@@ -110,7 +114,10 @@ impl Wanted {
                 texts.len()
             )));
         }
-        let mut wanted = Wanted { keys: HashSet::new(), patterns: Vec::new() };
+        let mut wanted = Wanted {
+            keys: HashSet::new(),
+            patterns: Vec::new(),
+        };
         for text in texts {
             let pattern = parse_match(text)?;
             match pattern.exact() {
@@ -125,7 +132,10 @@ impl Wanted {
 
     fn includes(&self, series: &series::entity::Model) -> bool {
         self.keys.contains(&series.key)
-            || self.patterns.iter().any(|pattern| series::store::is_meant(pattern, series))
+            || self
+                .patterns
+                .iter()
+                .any(|pattern| series::store::is_meant(pattern, series))
     }
 }
 
@@ -174,10 +184,16 @@ impl Follower {
             self.checked = Instant::now();
         }
         let principal = self.asker.principal()?;
-        let scope = self.pool.look::<Viewer>(principal, &self.tenant).await.map_err(ended)?;
+        let scope = self
+            .pool
+            .look::<Viewer>(principal, &self.tenant)
+            .await
+            .map_err(ended)?;
         let batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
         self.more = batches.len() == MOST_BATCHES;
-        let Some(last) = batches.last() else { return Ok(None) };
+        let Some(last) = batches.last() else {
+            return Ok(None);
+        };
         self.seq = last.seq;
         let series = self.points(&scope, &batches).await?;
         let cursor = seal(["event", &self.seq.to_string()]);
@@ -203,7 +219,9 @@ impl Follower {
                     && self.wanted.includes(series)
                 {
                     let points = entry.points().map_err(damaged)?;
-                    runs.entry(&series.key).or_default().push(Run { seq: *seq, points });
+                    runs.entry(&series.key)
+                        .or_default()
+                        .push(Run { seq: *seq, points });
                 }
             }
         }
@@ -222,9 +240,9 @@ impl Follower {
 /// Access that was there and is gone ends a subscription as FORBIDDEN, whatever took it.
 fn ended(error: Error) -> Error {
     match error {
-        Error::NotFound(_) | Error::Unauthenticated(_) => {
-            Error::Forbidden("your access to this tenant has ended: sign in again, or ask its administrator".into())
-        }
+        Error::NotFound(_) | Error::Unauthenticated(_) => Error::Forbidden(
+            "your access to this tenant has ended: sign in again, or ask its administrator".into(),
+        ),
         other => other,
     }
 }

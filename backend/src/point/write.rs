@@ -34,7 +34,9 @@ impl TryFrom<Vec<Column>> for Write {
     /// Columns of the same series are one after the other: of points at the same time, the last wins.
     fn try_from(columns: Vec<Column>) -> Result<Self> {
         if columns.is_empty() {
-            return Err(Error::bad_input("`batches` is empty: give at least one series with one point"));
+            return Err(Error::bad_input(
+                "`batches` is empty: give at least one series with one point",
+            ));
         }
         if columns.len() > MAX_SERIES {
             return Err(Error::bad_input(format!(
@@ -45,7 +47,9 @@ impl TryFrom<Vec<Column>> for Write {
         let mut joined: BTreeMap<String, (usize, Vec<i64>, Vec<f64>)> = BTreeMap::new();
         let mut count = 0;
         for (place, mut column) in columns.into_iter().enumerate() {
-            let at = |problem: &dyn std::fmt::Display| Error::bad_input(format!("batches[{place}].{problem}"));
+            let at = |problem: &dyn std::fmt::Display| {
+                Error::bad_input(format!("batches[{place}].{problem}"))
+            };
             let key: SeriesKey = column
                 .series
                 .parse()
@@ -58,7 +62,9 @@ impl TryFrom<Vec<Column>> for Write {
                 )));
             }
             if column.times.is_empty() {
-                return Err(at(&"times is empty: leave the series out or give it a point"));
+                return Err(at(
+                    &"times is empty: leave the series out or give it a point",
+                ));
             }
             count += column.times.len();
             if count > MAX_POINTS {
@@ -66,8 +72,9 @@ impl TryFrom<Vec<Column>> for Write {
                     "more than the {MAX_POINTS} points that one call may write: send them in several calls"
                 )));
             }
-            let (_, times, values) =
-                joined.entry(key.to_string()).or_insert_with(|| (place, Vec::new(), Vec::new()));
+            let (_, times, values) = joined
+                .entry(key.to_string())
+                .or_insert_with(|| (place, Vec::new(), Vec::new()));
             times.append(&mut column.times);
             values.append(&mut column.values);
         }
@@ -94,8 +101,18 @@ impl Write {
 
     /// The earliest and the latest time, in µs since 1970 UTC.
     pub fn extent(&self) -> (i64, i64) {
-        let first = self.0.values().filter_map(Points::first).map(|(time, _)| time).min();
-        let last = self.0.values().filter_map(Points::last).map(|(time, _)| time).max();
+        let first = self
+            .0
+            .values()
+            .filter_map(Points::first)
+            .map(|(time, _)| time)
+            .min();
+        let last = self
+            .0
+            .values()
+            .filter_map(Points::last)
+            .map(|(time, _)| time)
+            .max();
         (first.unwrap_or_default(), last.unwrap_or_default())
     }
 
@@ -145,7 +162,11 @@ mod tests {
     use super::*;
 
     fn column(series: &str, times: &[i64], values: &[f64]) -> Column {
-        Column { series: series.into(), times: times.into(), values: values.into() }
+        Column {
+            series: series.into(),
+            times: times.into(),
+            values: values.into(),
+        }
     }
 
     fn refusal(columns: Vec<Column>) -> String {
@@ -155,20 +176,32 @@ mod tests {
     #[test]
     fn hash_depends_on_what_is_written_and_not_on_how_it_is_said() {
         let hash = |columns| Write::try_from(columns).expect("fits").hash();
-        let one = hash(vec![column("b", &[1], &[1.0]), column("a", &[2, 1], &[2.0, 1.0])]);
+        let one = hash(vec![
+            column("b", &[1], &[1.0]),
+            column("a", &[2, 1], &[2.0, 1.0]),
+        ]);
         let other = hash(vec![
             column("a", &[1], &[9.0]),
             column("a", &[1, 2], &[1.0, 2.0]),
             column("b{}", &[1], &[1.0]),
         ]);
         assert_eq!(one, other);
-        assert_ne!(one, hash(vec![column("b", &[1], &[1.0]), column("a", &[2, 1], &[2.0, -1.0])]));
+        assert_ne!(
+            one,
+            hash(vec![
+                column("b", &[1], &[1.0]),
+                column("a", &[2, 1], &[2.0, -1.0])
+            ])
+        );
     }
 
     #[test]
     fn refusals_name_the_place() {
         assert!(refusal(vec![]).contains("`batches` is empty"));
-        assert!(refusal(vec![column("a", &[1], &[1.0]), column("a b", &[1], &[1.0])]).starts_with("batches[1].series"));
+        assert!(
+            refusal(vec![column("a", &[1], &[1.0]), column("a b", &[1], &[1.0])])
+                .starts_with("batches[1].series")
+        );
         assert!(refusal(vec![column("a", &[1, 2], &[1.0])]).contains("times holds 2 and values 1"));
         assert!(refusal(vec![column("a", &[], &[])]).contains("batches[0].times is empty"));
         assert!(refusal(vec![column("a", &[1], &[f64::NAN])]).contains("batches[0].values[0]"));

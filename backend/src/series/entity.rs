@@ -22,6 +22,7 @@ pub struct Model {
     pub created_at: i64,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -35,8 +35,16 @@ impl Series {
     /// # Errors
     /// [`Error::Internal`] when the stored key is none.
     pub fn new(model: Model, scope: Arc<TenantScope<Viewer>>, latest: Latest) -> Result<Self> {
-        let key = model.key.parse().map_err(|error| Error::internal("a stored series' key", error))?;
-        Ok(Series { model, key, scope, latest })
+        let key = model
+            .key
+            .parse()
+            .map_err(|error| Error::internal("a stored series' key", error))?;
+        Ok(Series {
+            model,
+            key,
+            scope,
+            latest,
+        })
     }
 
     async fn read(&self, range: Range<i64>) -> Result<Points> {
@@ -49,7 +57,11 @@ impl Series {
 impl Series {
     /// Opaque, and the same for as long as the series exists.
     pub async fn id(&self) -> ID {
-        ID(seal(["series", &self.scope.tenant().slug, &self.model.id.to_string()]))
+        ID(seal([
+            "series",
+            &self.scope.tenant().slug,
+            &self.model.id.to_string(),
+        ]))
     }
 
     /// Name and labels in canonical form: `clock.offset_seconds{producer="clock"}`.
@@ -64,7 +76,13 @@ impl Series {
 
     /// The key's labels, in the order of their names.
     async fn labels(&self) -> Vec<Label> {
-        self.key.labels().map(|(name, value)| Label { name: name.into(), value: value.into() }).collect()
+        self.key
+            .labels()
+            .map(|(name, value)| Label {
+                name: name.into(),
+                value: value.into(),
+            })
+            .collect()
     }
 
     /// What the values are measured in; null when nobody said.
@@ -92,12 +110,18 @@ impl Series {
             .iter()
             .take(most)
             .map(|(time, value)| PointEdge {
-                node: Point { time: DateTime(time), value },
+                node: Point {
+                    time: DateTime(time),
+                    value,
+                },
                 cursor: seal(["point", &time.to_string()]),
             })
             .collect();
-        let page_info =
-            PageInfo::of(edges.iter().map(|edge| &edge.cursor), after.is_some(), points.len() > edges.len());
+        let page_info = PageInfo::of(
+            edges.iter().map(|edge| &edge.cursor),
+            after.is_some(),
+            points.len() > edges.len(),
+        );
         Ok(PointConnection { page_info, edges })
     }
 
@@ -106,14 +130,17 @@ impl Series {
     async fn samples(
         &self,
         #[graphql(desc = "Which stretch of time.")] range: TimeRange,
-        #[graphql(desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches its first, last, least and greatest point (M4).")]
+        #[graphql(
+            desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches its first, last, least and greatest point (M4)."
+        )]
         max_points: Option<i32>,
     ) -> Result<Samples> {
         let points = self.read(range.micros()?).await?;
         let points = match max_points {
             Some(most) => {
                 let most = usize::try_from(most).unwrap_or(0).min(MOST_SAMPLES);
-                downsample(points, most).map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))?
+                downsample(points, most)
+                    .map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))?
             }
             None if points.len() > MOST_SAMPLES => {
                 return Err(Error::TooCostly(format!(
@@ -125,30 +152,50 @@ impl Series {
             None => points,
         };
         let (times, values) = points.into_parts();
-        Ok(Samples { times: times.into_iter().map(Micros).collect(), values })
+        Ok(Samples {
+            times: times.into_iter().map(Micros).collect(),
+            values,
+        })
     }
 
     /// What points were like over stretches of time, in columns of equal length, by ascending start.
     #[graphql(complexity = 10)]
     async fn windows(
         &self,
-        #[graphql(desc = "Which stretch of time. The first window may begin before it; only points within count.")]
+        #[graphql(
+            desc = "Which stretch of time. The first window may begin before it; only points within count."
+        )]
         range: TimeRange,
         #[graphql(desc = "How long a window is; at most 10,000 windows.")] every: Duration,
-        #[graphql(desc = "Whose calendar days, weeks and months follow: `Europe/Vienna`.", default = "UTC")]
+        #[graphql(
+            desc = "Whose calendar days, weeks and months follow: `Europe/Vienna`.",
+            default = "UTC"
+        )]
         time_zone: String,
-        #[graphql(desc = "What becomes of windows without points.", default_with = "WindowFill::None")]
+        #[graphql(
+            desc = "What becomes of windows without points.",
+            default_with = "WindowFill::None"
+        )]
         fill: WindowFill,
     ) -> Result<Windows> {
         let zone = TimeZone::get(&time_zone).map_err(|_| {
-            Error::bad_input("`timeZone` is no name of the IANA database: write it as Europe/Vienna or UTC")
+            Error::bad_input(
+                "`timeZone` is no name of the IANA database: write it as Europe/Vienna or UTC",
+            )
         })?;
         let range = range.micros()?;
         // Refused before anything is read.
-        chunk::windows(&Points::default(), range.clone(), every.0, &zone, fill.into()).map_err(Error::bad_input)?;
+        chunk::windows(
+            &Points::default(),
+            range.clone(),
+            every.0,
+            &zone,
+            fill.into(),
+        )
+        .map_err(Error::bad_input)?;
         let points = self.read(range.clone()).await?;
-        let windows =
-            chunk::windows(&points, range, every.0, &zone, fill.into()).map_err(Error::bad_input)?;
+        let windows = chunk::windows(&points, range, every.0, &zone, fill.into())
+            .map_err(Error::bad_input)?;
         Ok(Windows {
             starts: windows.starts.into_iter().map(Micros).collect(),
             count: windows.count.into_iter().map(i64::from).collect(),
@@ -165,7 +212,10 @@ impl Series {
     #[graphql(complexity = 2)]
     async fn latest(&self) -> Result<Option<Point>> {
         let latest = self.latest.of(self.model.id).await?;
-        Ok(latest.map(|(time, value)| Point { time: DateTime(time), value }))
+        Ok(latest.map(|(time, value)| Point {
+            time: DateTime(time),
+            value,
+        }))
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
 
 use crate::{
     error::{Error, Result},
@@ -40,7 +44,10 @@ pub async fn list<R: Role>(
 ) -> Result<Vec<Model>> {
     let mut found = Vec::new();
     while found.len() < most {
-        let mut page = scope.find::<Entity>().order_by_asc(Column::Key).limit(PAGE as u64);
+        let mut page = scope
+            .find::<Entity>()
+            .order_by_asc(Column::Key)
+            .limit(PAGE as u64);
         if let Some(after) = &after {
             page = page.filter(Column::Key.gt(after));
         }
@@ -62,7 +69,10 @@ pub async fn list<R: Role>(
 
 /// Whether `matching` means this series.
 pub fn is_meant(matching: &SeriesMatch, series: &Model) -> bool {
-    series.key.parse().is_ok_and(|key: SeriesKey| matching.matches(&key))
+    series
+        .key
+        .parse()
+        .is_ok_and(|key: SeriesKey| matching.matches(&key))
 }
 
 /// All series of the tenant by their numbers.
@@ -76,7 +86,11 @@ pub async fn by_id<R: Role>(
     let ids: Vec<i32> = ids.into_iter().collect();
     let mut found = BTreeMap::new();
     for ids in ids.chunks(KEYS) {
-        let rows = scope.find::<Entity>().filter(Column::Id.is_in(ids.iter().copied())).all().await?;
+        let rows = scope
+            .find::<Entity>()
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .all()
+            .await?;
         found.extend(rows.into_iter().map(|series| (series.id, series)));
     }
     Ok(found)
@@ -95,12 +109,17 @@ pub async fn find_or_make<R: AtLeast<Editor>>(
 ) -> Result<Vec<i32>> {
     let mut ids = BTreeMap::new();
     for keys in keys.chunks(KEYS) {
-        let known = scope.find::<Entity>().filter(Column::Key.is_in(keys)).all().await?;
+        let known = scope
+            .find::<Entity>()
+            .filter(Column::Key.is_in(keys))
+            .all()
+            .await?;
         ids.extend(known.into_iter().map(|series| (series.key, series.id)));
     }
     let new: Vec<&String> = keys.iter().filter(|key| !ids.contains_key(*key)).collect();
     if !new.is_empty() {
-        let count = i32::try_from(new.len()).map_err(|error| Error::internal("counting series", error))?;
+        let count =
+            i32::try_from(new.len()).map_err(|error| Error::internal("counting series", error))?;
         let counter = scope
             .update::<tenant_counter::Entity>()
             .set(
@@ -109,16 +128,21 @@ pub async fn find_or_make<R: AtLeast<Editor>>(
             )
             .all()
             .await?;
-        let last = counter.first().ok_or(Error::NotFound("tenant"))?.last_series;
+        let last = counter
+            .first()
+            .ok_or(Error::NotFound("tenant"))?
+            .last_series;
         let numbered: Vec<(i32, &String)> = (last - count + 1..).zip(new).collect();
         for rows in numbered.chunks(ROWS) {
-            let rows = rows.iter().map(|(id, key)| crate::series::entity::ActiveModel {
-                tenant_id: Set(scope.tenant().id),
-                id: Set(*id),
-                key: Set((*key).clone()),
-                unit: Set(unit_by_name(key).map(String::from)),
-                created_at: Set(now),
-            });
+            let rows = rows
+                .iter()
+                .map(|(id, key)| crate::series::entity::ActiveModel {
+                    tenant_id: Set(scope.tenant().id),
+                    id: Set(*id),
+                    key: Set((*key).clone()),
+                    unit: Set(unit_by_name(key).map(String::from)),
+                    created_at: Set(now),
+                });
             scope.insert_many(rows).await?;
         }
         ids.extend(numbered.into_iter().map(|(id, key)| (key.clone(), id)));
@@ -156,7 +180,10 @@ mod tests {
 
     #[test]
     fn units_follow_names() {
-        assert_eq!(unit_by_name("clock.offset_seconds{producer=\"clock\"}"), Some("s"));
+        assert_eq!(
+            unit_by_name("clock.offset_seconds{producer=\"clock\"}"),
+            Some("s")
+        );
         assert_eq!(unit_by_name("process_cpu_seconds_total"), Some("s"));
         assert_eq!(unit_by_name("a{b=\"x_seconds\"}"), None);
         assert_eq!(unit_by_name("queue_length"), None);

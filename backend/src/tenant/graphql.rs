@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Object, SimpleObject};
 
+use crate::error::Error;
+use crate::point::latest::Latest;
 use crate::{
     error::Result,
     guard::{
-        TenantScope, Viewer,
-        system,
+        TenantScope, Viewer, system,
         table::{access_rule::RoleName, tenant},
     },
     point,
@@ -19,8 +20,6 @@ use crate::{
         graphql::{Series, SeriesConnection, SeriesEdge},
     },
 };
-use crate::error::Error;
-use crate::point::latest::Latest;
 
 /// The most tenants or series in one page.
 const MOST: usize = 500;
@@ -49,7 +48,11 @@ pub enum Role {
 
 /// Something with an id of its own.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Opaque, and the same for as long as the thing exists."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Opaque, and the same for as long as the thing exists."
+))]
 pub enum Node {
     /// A tenant.
     Tenant(Tenant),
@@ -67,7 +70,10 @@ impl Tenant {
     /// The tenant inside of `scope`.
     pub fn new(scope: TenantScope<Viewer>) -> Self {
         let scope = Arc::new(scope);
-        Tenant { latest: Latest::new(scope.clone()), scope }
+        Tenant {
+            latest: Latest::new(scope.clone()),
+            scope,
+        }
     }
 
     fn series_of(&self, model: series::entity::Model) -> Result<Series> {
@@ -118,7 +124,9 @@ impl Tenant {
     #[graphql(complexity = "first.clamp(1, 500) as usize * child_complexity.max(1)")]
     async fn series(
         &self,
-        #[graphql(desc = "Only series meant by this: `clock.*{producer=\"clock\"}`. `*` stands for any text; labels that are not named are free.")]
+        #[graphql(
+            desc = "Only series meant by this: `clock.*{producer=\"clock\"}`. `*` stands for any text; labels that are not named are free."
+        )]
         r#match: Option<String>,
         #[graphql(desc = "How many, at most 500.", default = 50)] first: i32,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
@@ -132,9 +140,16 @@ impl Tenant {
         rows.truncate(most);
         let edges = rows.into_iter().map(|row| {
             let cursor = seal(["series", &row.key]);
-            Ok(SeriesEdge { node: self.series_of(row)?, cursor })
+            Ok(SeriesEdge {
+                node: self.series_of(row)?,
+                cursor,
+            })
         });
-        Ok(SeriesConnection::new(edges.collect::<Result<_>>()?, started, more))
+        Ok(SeriesConnection::new(
+            edges.collect::<Result<_>>()?,
+            started,
+            more,
+        ))
     }
 }
 
@@ -166,12 +181,19 @@ pub struct PageInfo {
 
 impl PageInfo {
     /// Of a page with these cursors.
-    pub fn of<'a>(mut cursors: impl DoubleEndedIterator<Item = &'a String>, before: bool, behind: bool) -> Self {
+    pub fn of<'a>(
+        mut cursors: impl DoubleEndedIterator<Item = &'a String>,
+        before: bool,
+        behind: bool,
+    ) -> Self {
         let start_cursor = cursors.next().cloned();
         PageInfo {
             has_previous_page: before,
             has_next_page: behind,
-            end_cursor: cursors.next_back().cloned().or_else(|| start_cursor.clone()),
+            end_cursor: cursors
+                .next_back()
+                .cloned()
+                .or_else(|| start_cursor.clone()),
             start_cursor,
         }
     }
@@ -255,7 +277,10 @@ impl TenantQuery {
         #[graphql(desc = "As given by an `id` field.")] id: ID,
     ) -> Result<Option<Node>> {
         if let Some([_, slug]) = unseal("tenant", &id) {
-            return Ok(ctx.scope(&slug).await?.map(|scope| Node::Tenant(Tenant::new(scope))));
+            return Ok(ctx
+                .scope(&slug)
+                .await?
+                .map(|scope| Node::Tenant(Tenant::new(scope))));
         }
         if let Some([_, slug, number]) = unseal("series", &id)
             && let Ok(number) = number.parse()

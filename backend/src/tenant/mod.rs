@@ -1,3 +1,4 @@
-//! Tenants as the API shows them.
+//! Tenants as the API shows them, and who may enter.
 
 pub mod graphql;
+pub mod store;

@@ -36,6 +36,7 @@ pub enum RoleName {
     Admin,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -28,6 +28,7 @@ pub struct Model {
     pub used_at: Option<i64>,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -21,6 +21,7 @@ pub struct Model {
     pub expires_at: i64,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

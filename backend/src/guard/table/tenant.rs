@@ -33,6 +33,7 @@ pub enum Environment {
     Test,
 }
 
+/// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,0 +1,347 @@
+//! GraphQL over HTTP: the specification of that name, and what keeps other sites and oversized requests out.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Request, Response as Reply, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationType, Selection},
+};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    App,
+    api::schema::{finish, is_request_error, refusal, to_json},
+    error::{Error, Result},
+    identity::Proof,
+    request::Asker,
+};
+
+/// Most bytes of a request that writes points.
+const INGEST_BYTES: usize = 8 << 20;
+/// Most bytes of any other request.
+const BYTES: usize = 1 << 20;
+/// Most bytes that are read to be thrown away, so that a client hears the answer rather than a broken pipe.
+const DRAINED_BYTES: usize = 64 << 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<Variables>,
+    // Part of the protocol; nothing of ours reads it.
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<HashMap<String, serde_json::Value>>,
+}
+
+/// The two kinds of answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Media {
+    /// `application/graphql-response+json`: the status tells whether anything ran.
+    Response,
+    /// `application/json`: 200 for whatever could be read.
+    Json,
+}
+
+/// Answers a request to `/graphql` that is no upgrade.
+pub async fn answer(
+    app: &App,
+    method: Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(media) = Media::accepted(headers) else {
+        return (
+            StatusCode::NOT_ACCEPTABLE,
+            "Accept must allow application/graphql-response+json or application/json\n",
+        )
+            .into_response();
+    };
+    match handle(app, media, method, uri, headers, body).await {
+        Ok(response) => response,
+        Err((status, error)) => media.respond(status, refusal(&error)),
+    }
+}
+
+type Refused = (StatusCode, Error);
+
+async fn handle(
+    app: &App,
+    media: Media,
+    method: Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let (params, bytes) = match method {
+        Method::POST => {
+            check_content_type(headers)?;
+            let bytes = read(body).await?;
+            (parse(&bytes)?, bytes.len())
+        }
+        Method::GET => (parse_query_string(uri.query().unwrap_or_default())?, 0),
+        _ => {
+            return Err((
+                StatusCode::METHOD_NOT_ALLOWED,
+                Error::bad_input("use POST, or GET for queries"),
+            ));
+        }
+    };
+
+    let proof = Proof::of(headers);
+    if proof.is_cookie() && !app.identity.is_same_origin(headers) {
+        return Err((
+            StatusCode::FORBIDDEN,
+            Error::Forbidden(
+                "a request with a cookie must come from Sundial's own pages; programs send `Authorization: Bearer` instead"
+                    .into(),
+            ),
+        ));
+    }
+    let asker = Asker::check(app.identity.clone(), proof)
+        .await
+        .map_err(|error| {
+            let status = match error {
+                Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+                Error::GithubUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            (status, error)
+        })?;
+
+    let mut request = Request::new(params.query.unwrap_or_default());
+    request.operation_name = params.operation_name;
+    request.variables = params.variables.unwrap_or_default();
+    let operation = match request.parsed_query() {
+        Ok(document) => operation(document, bytes),
+        // The execution gives the same error again, with its place.
+        Err(_) => Ok(OperationType::Query),
+    };
+    let operation = operation.map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?;
+    match operation {
+        OperationType::Mutation if method == Method::GET => {
+            return Err((
+                StatusCode::METHOD_NOT_ALLOWED,
+                Error::bad_input("mutations need POST"),
+            ));
+        }
+        OperationType::Subscription => {
+            return Err((
+                StatusCode::BAD_REQUEST,
+                Error::bad_input(
+                    "subscriptions need a WebSocket: connect to this address by graphql-transport-ws",
+                ),
+            ));
+        }
+        _ => {}
+    }
+    let request = request.data(asker).data(app.pool.snapshot());
+    let schema = app.schema.clone();
+    let response = if operation == OperationType::Mutation {
+        // In a task of its own: a client that goes away does not cut a write in two.
+        tokio::spawn(async move { schema.execute(request).await })
+            .await
+            .unwrap_or_else(|error| refusal(&Error::internal("running a mutation", error)))
+    } else {
+        schema.execute(request).await
+    };
+    let response = finish(response);
+    let status = if is_request_error(&response) && media == Media::Response {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
+    Ok(media.respond(status, response))
+}
+
+/// The kind of the operation, if the request is not larger than that kind may be.
+fn operation(document: &ExecutableDocument, bytes: usize) -> Result<OperationType> {
+    let operations: Vec<_> = match &document.operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values().collect(),
+    };
+    let kind = |kind| operations.iter().any(|operation| operation.node.ty == kind);
+    let ingests = operations.iter().flat_map(|operation| &operation.node.selection_set.node.items).any(
+        |selection| matches!(&selection.node, Selection::Field(field) if field.node.name.node == "ingest"),
+    );
+    if bytes > BYTES && !(kind(OperationType::Mutation) && ingests) {
+        return Err(Error::bad_input(format!(
+            "the request is larger than {BYTES} bytes, which only `ingest` may be"
+        )));
+    }
+    // A document with several operations is held to the strictest of them.
+    Ok(if kind(OperationType::Mutation) {
+        OperationType::Mutation
+    } else if kind(OperationType::Subscription) {
+        OperationType::Subscription
+    } else {
+        OperationType::Query
+    })
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let json = parts.next().as_deref() == Some("application/json");
+    let utf8 = parts
+        .filter_map(|part| part.strip_prefix("charset=").map(String::from))
+        .all(|charset| charset.trim_matches('"') == "utf-8");
+    if json && utf8 {
+        Ok(())
+    } else {
+        Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Error::bad_input("send JSON in UTF-8, with Content-Type: application/json"),
+        ))
+    }
+}
+
+async fn read(body: Body) -> Result<axum::body::Bytes, Refused> {
+    let bytes = to_bytes(body, DRAINED_BYTES).await.map_err(|_| {
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Error::bad_input(format!("the request is larger than {INGEST_BYTES} bytes, or broke off: send points in several calls")),
+        )
+    })?;
+    if bytes.len() > INGEST_BYTES {
+        return Err((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Error::bad_input(format!(
+                "the request is larger than {INGEST_BYTES} bytes: send points in several calls"
+            )),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Params, Refused> {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'[') {
+        return Err((
+            StatusCode::BAD_REQUEST,
+            Error::bad_input("requests in batches are not taken: send them one by one"),
+        ));
+    }
+    let params: Params = serde_json::from_slice(bytes).map_err(|error| {
+        (
+            StatusCode::BAD_REQUEST,
+            Error::bad_input(format!(
+                "the request is no GraphQL request in JSON: {error}"
+            )),
+        )
+    })?;
+    require_query(params)
+}
+
+fn parse_query_string(text: &str) -> Result<Params, Refused> {
+    let mut fields: HashMap<String, String> = url::form_urlencoded::parse(text.as_bytes())
+        .into_owned()
+        .collect();
+    let mut json = |name: &str| match fields.remove(name).filter(|text| !text.is_empty()) {
+        Some(text) => serde_json::from_str::<Option<HashMap<String, serde_json::Value>>>(&text)
+            .map_err(|error| {
+                (
+                    StatusCode::BAD_REQUEST,
+                    Error::bad_input(format!("`{name}` is no JSON object: {error}")),
+                )
+            }),
+        None => Ok(None),
+    };
+    let variables = json("variables")?.map(|map| Variables::from_json(serde_json::json!(map)));
+    let extensions = json("extensions")?;
+    require_query(Params {
+        query: fields.remove("query"),
+        operation_name: fields
+            .remove("operationName")
+            .filter(|name| !name.is_empty()),
+        variables,
+        _extensions: extensions,
+    })
+}
+
+fn require_query(params: Params) -> Result<Params, Refused> {
+    if params
+        .query
+        .as_deref()
+        .is_none_or(|query| query.trim().is_empty())
+    {
+        return Err((
+            StatusCode::BAD_REQUEST,
+            Error::bad_input("`query` is missing: a GraphQL document as text"),
+        ));
+    }
+    Ok(params)
+}
+
+impl Media {
+    /// The kind that the client prefers; JSON for who does not say. `None` when it takes neither.
+    fn accepted(headers: &HeaderMap) -> Option<Media> {
+        let mut accept = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .peekable();
+        if accept.peek().is_none() {
+            return Some(Media::Json);
+        }
+        let mut best: Option<(f32, Media)> = None;
+        for range in accept.flat_map(|value| value.split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts
+                .find_map(|part| part.strip_prefix("q=")?.parse().ok())
+                .unwrap_or(1.0);
+            let media = match kind.as_str() {
+                "application/graphql-response+json" => Media::Response,
+                "application/json" | "application/*" | "*/*" => Media::Json,
+                _ => continue,
+            };
+            if weight > 0.0 && best.is_none_or(|(held, _)| weight > held) {
+                best = Some((weight, media));
+            }
+        }
+        best.map(|(_, media)| media)
+    }
+
+    fn respond(self, status: StatusCode, response: Reply) -> Response {
+        let kind = match self {
+            Media::Response => "application/graphql-response+json; charset=utf-8",
+            Media::Json => "application/json; charset=utf-8",
+        };
+        match to_json(response) {
+            Ok(body) => {
+                let mut response = (status, body).into_response();
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                match status {
+                    StatusCode::UNAUTHORIZED => {
+                        headers
+                            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    }
+                    StatusCode::SERVICE_UNAVAILABLE => {
+                        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+                    }
+                    StatusCode::METHOD_NOT_ALLOWED => {
+                        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+                    }
+                    _ => {}
+                }
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "a response could not be written as JSON");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The doors: GraphQL over HTTP and WebSocket, the page, GraphiQL, health.
+//!
+//! Invariant: nothing here reads a tenant's row. What a door lets through, resolvers and the guard decide.
+
+pub mod health;
+pub mod http;
+pub mod schema;
+pub mod socket;
+pub mod spa;

@@ -1,0 +1,199 @@
+//! The schema: merged from the features, its limits, and how a response leaves.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{
+    Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object, Response,
+    Schema, ServerError, SimpleObject, Value,
+};
+
+use crate::{
+    error::{Error, Result},
+    guard::Pool,
+    live::Live,
+    point::{graphql::PointMutation, subscription::PointSubscription},
+    request::{ContextExt, now},
+    scalar::DateTime,
+    tenant::graphql::TenantQuery,
+};
+
+/// Fields within fields; the standard introspection query needs 15.
+const DEPTH: usize = 20;
+/// Cost of a query: a field costs 1, a list its length times what is asked of each.
+const COMPLEXITY: usize = 20_000;
+/// Directives on one field.
+const DIRECTIVES: usize = 8;
+
+/// The API.
+pub type Api = Schema<Query, Mutation, Subscription>;
+
+/// What can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(General, TenantQuery);
+
+/// What can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(PointMutation);
+
+/// What can be followed.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(PointSubscription);
+
+/// The API on the database of `pool`.
+pub fn schema(pool: Pool, live: Live) -> Api {
+    builder().data(pool).data(live).finish()
+}
+
+/// The committed contract: the schema as text.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new()
+        .include_specified_by()
+        .use_space_ident()
+        .indent_width(2);
+    let sdl = builder().finish().sdl_with_options(options);
+    let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
+    format!("{}\n", lines.join("\n").trim())
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
+    .limit_depth(DEPTH)
+    .limit_complexity(COMPLEXITY)
+    .limit_directives(DIRECTIVES)
+}
+
+/// What belongs to no tenant.
+#[derive(Default)]
+struct General;
+
+#[Object]
+impl General {
+    /// The server's clock, read while the query runs.
+    async fn server_time(&self) -> DateTime {
+        DateTime(now())
+    }
+
+    /// Who asks; null when nobody is signed in.
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<Viewer>> {
+        let Some(principal) = ctx.asker()?.viewer() else {
+            return Ok(None);
+        };
+        Ok(match (principal.as_person(), principal.as_token()) {
+            (Some(person), _) => Some(Viewer {
+                kind: ViewerKind::Person,
+                login: person.login.clone(),
+                name: person.name.clone(),
+                avatar_url: person.avatar_url.clone(),
+                organizations: person.memberships.organizations.clone(),
+            }),
+            (None, Some(token)) => Some(Viewer {
+                kind: ViewerKind::IngestToken,
+                login: token.name.clone(),
+                name: token.name.clone(),
+                avatar_url: None,
+                organizations: Vec::new(),
+            }),
+            (None, None) => None,
+        })
+    }
+}
+
+/// Who asks.
+#[derive(SimpleObject)]
+struct Viewer {
+    /// A person, or a machine's token.
+    kind: ViewerKind,
+    /// GitHub login; of a token the name it was given.
+    login: String,
+    /// Name for people.
+    name: String,
+    /// Address of the picture.
+    avatar_url: Option<String>,
+    /// Organisations that GitHub lists for the person, in lower case. None can also mean that GitHub does not tell: an
+    /// organisation that has not approved the app, or wants single sign-on first.
+    organizations: Vec<String>,
+}
+
+/// What kind of asker it is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+enum ViewerKind {
+    /// Somebody who signed in with GitHub.
+    Person,
+    /// A machine, by a token of one tenant.
+    IngestToken,
+}
+
+/// Gives each error of a response its code from the closed list, and hides what is of the inside.
+pub fn finish(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        let own = error.source::<Error>().cloned();
+        let (code, trace) = match &own {
+            Some(own) => (own.code(), conceal(own, error)),
+            None => (code_by_words(error), None),
+        };
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", code);
+        if let Some(trace) = trace {
+            extensions.set("traceId", trace);
+        }
+        error.extensions = Some(extensions);
+        error.source = None;
+    }
+    response
+}
+
+/// A response that tells one error and nothing else.
+pub fn refusal(error: &Error) -> Response {
+    let mut told = ServerError::new(error.to_string(), None);
+    told.source = Some(std::sync::Arc::new(error.clone()));
+    finish(Response::from_errors(vec![told]))
+}
+
+fn conceal(own: &Error, told: &mut ServerError) -> Option<String> {
+    if !matches!(own, Error::Internal(_)) {
+        return None;
+    }
+    let trace = format!("{:016x}", rand::random::<u64>());
+    tracing::error!(trace_id = trace, path = ?told.path, "{own}");
+    told.message = format!("the server failed; tell its administrator the trace id {trace}");
+    Some(trace)
+}
+
+/// The library's own refusals carry no code: too much asked for, or not understood.
+fn code_by_words(error: &ServerError) -> &'static str {
+    let costly = [
+        "Query is too complex.",
+        "Query is nested too deep.",
+        "The recursion depth of the query cannot",
+    ];
+    if costly.iter().any(|words| error.message.starts_with(words))
+        || error.message.contains("The number of directives")
+    {
+        "QUERY_TOO_COSTLY"
+    } else {
+        "BAD_USER_INPUT"
+    }
+}
+
+/// A response as JSON. One that was refused before anything ran has no `data`, as the specification of GraphQL wants.
+pub fn to_json(response: Response) -> serde_json::Result<Vec<u8>> {
+    if !is_request_error(&response) {
+        return serde_json::to_vec(&response);
+    }
+    let mut fields = BTreeMap::from([("errors", serde_json::to_value(&response.errors)?)]);
+    if !response.extensions.is_empty() {
+        fields.insert("extensions", serde_json::to_value(&response.extensions)?);
+    }
+    serde_json::to_vec(&fields)
+}
+
+/// Whether a response tells why nothing ran at all.
+pub fn is_request_error(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}

@@ -1,0 +1,114 @@
+//! `sundial serve`: both ports, until a signal.
+
+use std::{net::SocketAddr, time::Duration};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::{net::TcpListener, signal, sync::watch};
+
+use crate::{
+    App,
+    api::health,
+    command::open,
+    config::ServeConfig,
+    error::{Error, Result},
+    guard::system,
+    identity::Identity,
+};
+
+/// How long running requests may take once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// Upper bounds of the histogram of requests, in seconds.
+const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// Runs the server until it is told to stop by SIGINT or SIGTERM.
+///
+/// # Errors
+/// When it can't start: the database, a port, or a setting; in words that say what to do.
+pub async fn run(config: ServeConfig) -> Result<()> {
+    let metrics = record_metrics()?;
+    let public = listen(config.listen, "--listen").await?;
+    let management = listen(config.management_listen, "--management-listen").await?;
+    let pool = open(&config.database).await?;
+    for fault in system::fence_faults(&pool).await? {
+        tracing::warn!("the second fence is not in force: {fault}");
+    }
+    let public_url = config.public_url();
+    let identity = Identity::new(&config.github, public_url.clone(), pool.clone())?;
+    let (stop, stopping) = watch::channel(false);
+    let app = App::new(pool.clone(), identity, stopping);
+
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %config.listen,
+        management = %config.management_listen,
+        "serving {public_url}"
+    );
+    let health = health::router(pool.clone(), metrics);
+    let waiting = app.clone();
+    let serving = tokio::spawn(async move {
+        axum::serve(public, crate::app(app.clone()))
+            .with_graceful_shutdown(async move { waiting.stopping().await })
+            .await
+    });
+    // Answers to the end, so that whoever watches sees the server leave.
+    let watched = tokio::spawn(async move { axum::serve(management, health).await });
+
+    told_to_stop().await;
+    tracing::info!(
+        "stopping: no new requests, {} s for those that run",
+        GRACE.as_secs()
+    );
+    stop.send_replace(true);
+    match tokio::time::timeout(GRACE, serving).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::error!(%error, "the public port failed"),
+        Ok(Err(error)) => tracing::error!(%error, "the public port failed"),
+        Err(_) => tracing::warn!("some requests took too long and were cut off"),
+    }
+    watched.abort();
+    pool.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::bad_input(format!(
+            "{address} can't be listened on ({error}): choose another by {option}"
+        ))
+    })
+}
+
+fn record_metrics() -> Result<PrometheusHandle> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Error::internal("starting the metrics", error))
+}
+
+async fn told_to_stop() {
+    let interrupt = async {
+        if let Err(error) = signal::ctrl_c().await {
+            tracing::error!(%error, "SIGINT can't be heard");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "SIGTERM can't be heard");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,275 @@
+//! GraphQL over HTTP: sends requests, and says of each failure what it means and what to do.
+//!
+//! Invariant: nothing here prints the token.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use graphql_client::{GraphQLQuery, Response};
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{StatusCode, redirect};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::cli::TokenSource;
+use crate::operation::{Ingest, ServerTime, ingest, server_time};
+
+/// A server, and the token to write one tenant's data with.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Url,
+    token: TokenSource,
+    tenant: String,
+    name: String,
+}
+
+/// What the server says it stored.
+pub type Receipt = ingest::IngestIngest;
+
+/// One question to the server for its time.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange {
+    /// This machine's clock when the question left.
+    pub sent: Timestamp,
+    /// The server's clock when it answered.
+    pub server: Timestamp,
+    /// From question to answer, by a clock that nobody sets.
+    pub round_trip: Duration,
+}
+
+/// Why a request did not do what it should.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Failure {
+    /// What can be done about it.
+    pub kind: Kind,
+    /// The cause and the next step, for people.
+    pub cause: String,
+}
+
+/// What can be done about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The same request may succeed later, not before the given time.
+    Passing(Option<Duration>),
+    /// It will succeed once somebody changes a setting: a token, an address, a quota.
+    Setting,
+    /// The server has this slot already, with other values.
+    Taken,
+    /// It never will.
+    Refused,
+}
+
+impl Client {
+    /// A client for `/graphql` below `url`.
+    ///
+    /// # Errors
+    /// When no TLS can be set up.
+    pub fn new(url: &Url, tenant: &str, name: &str, token: TokenSource) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("sundial-producer/", env!("CARGO_PKG_VERSION")))
+            // A redirected POST would arrive as a GET, or take the token elsewhere.
+            .redirect(redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(15))
+            .build()?;
+        let mut endpoint = url.clone();
+        endpoint.set_path(&format!("{}/graphql", url.path().trim_end_matches('/')));
+        Ok(Self {
+            http,
+            endpoint,
+            token,
+            tenant: tenant.into(),
+            name: name.into(),
+        })
+    }
+
+    /// Sends a request of [`Ingest`] as it is.
+    ///
+    /// # Errors
+    /// When the server did not store it, or that is not known.
+    pub async fn ingest(&self, request: Vec<u8>) -> Result<Receipt, Failure> {
+        let data: <Ingest as GraphQLQuery>::ResponseData = self.post(request).await?;
+        Ok(data.ingest)
+    }
+
+    /// Asks the server for its time.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn server_time(&self) -> Result<Exchange, Failure> {
+        let request = serde_json::to_vec(&ServerTime::build_query(server_time::Variables))
+            .map_err(|error| Failure {
+                kind: Kind::Refused,
+                cause: error.to_string(),
+            })?;
+        let (sent, started) = (Timestamp::now(), Instant::now());
+        let data: <ServerTime as GraphQLQuery>::ResponseData = self.post(request).await?;
+        Ok(Exchange {
+            sent,
+            server: data.server_time,
+            round_trip: started.elapsed(),
+        })
+    }
+
+    async fn post<T: DeserializeOwned>(&self, request: Vec<u8>) -> Result<T, Failure> {
+        let setting = |cause| Failure {
+            kind: Kind::Setting,
+            cause,
+        };
+        let token = self
+            .token
+            .read()
+            .map_err(|error| setting(error.to_string()))?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| {
+                setting("the token has characters that no token has; copy it anew".into())
+            })?;
+        bearer.set_sensitive(true);
+        let post = self.http.post(self.endpoint.clone());
+        let post = post
+            .header(AUTHORIZATION, bearer)
+            .header(CONTENT_TYPE, "application/json")
+            .body(request);
+        let unreached = |error: reqwest::Error| Failure {
+            kind: Kind::Passing(None),
+            cause: format!(
+                "cannot reach {}: {}; is the server running there?",
+                shown(&self.endpoint),
+                root(&error)
+            ),
+        };
+        let response = post.send().await.map_err(unreached)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(unreached)?;
+        let after = headers
+            .get(RETRY_AFTER)
+            .and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let after = after.map(Duration::from_secs);
+        let answer = serde_json::from_slice::<Response<T>>(&body);
+        match answer {
+            Ok(Response {
+                data: Some(data),
+                errors,
+                ..
+            }) if errors.as_ref().is_none_or(Vec::is_empty) => Ok(data),
+            Ok(Response {
+                errors: Some(errors),
+                ..
+            }) if !errors.is_empty() => {
+                let error = &errors[0];
+                let code = error
+                    .extensions
+                    .as_ref()
+                    .and_then(|more| more.get("code")?.as_str())
+                    .unwrap_or_default();
+                Err(self.refusal(status, code, &error.message, after))
+            }
+            _ => {
+                let to = headers
+                    .get(LOCATION)
+                    .and_then(|to| to.to_str().ok())
+                    .unwrap_or_default();
+                Err(self.strange(status, to, after))
+            }
+        }
+    }
+
+    /// What a GraphQL error means.
+    fn refusal(
+        &self,
+        status: StatusCode,
+        code: &str,
+        message: &str,
+        after: Option<Duration>,
+    ) -> Failure {
+        let (tenant, name) = (&self.tenant, &self.name);
+        let create = format!("`sundial token create --tenant {tenant} --name {name}`");
+        let (kind, step) = match code {
+            "UNAUTHENTICATED" => (
+                Kind::Setting,
+                format!("the token was refused; create one with {create}"),
+            ),
+            "FORBIDDEN" => (
+                Kind::Setting,
+                format!("the token may not write here; create one with {create}"),
+            ),
+            "NOT_FOUND" => (
+                Kind::Setting,
+                format!(
+                    "this token opens no tenant {tenant}; check --tenant, or create a token for it with {create}"
+                ),
+            ),
+            "QUOTA_EXCEEDED" => (
+                Kind::Setting,
+                format!("raise the quota of {tenant}, or write less often"),
+            ),
+            "CONFLICT" => (Kind::Taken, "the slot's first run stays".into()),
+            "BAD_USER_INPUT" | "QUERY_TOO_COSTLY" => (
+                Kind::Refused,
+                "the run is dropped, as it never will be taken".into(),
+            ),
+            "RATE_LIMITED" | "INTERNAL" | "GITHUB_UNAVAILABLE" => {
+                (Kind::Passing(after), "will be tried again".into())
+            }
+            _ if status.is_server_error() => (Kind::Passing(after), "will be tried again".into()),
+            _ => (
+                Kind::Refused,
+                "is the server of another version than this producer?".into(),
+            ),
+        };
+        Failure {
+            kind,
+            cause: format!("{} {code}: {message}; {step}", status.as_u16()),
+        }
+    }
+
+    /// What an answer means that is no GraphQL.
+    fn strange(&self, status: StatusCode, to: &str, after: Option<Duration>) -> Failure {
+        let (kind, step) = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                (Kind::Passing(after), "will be tried again".into())
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => (
+                Kind::Refused,
+                "the run is too large for the server, and dropped".into(),
+            ),
+            _ if status.is_server_error() => (Kind::Passing(after), "will be tried again".into()),
+            _ if status.is_redirection() => (
+                Kind::Setting,
+                format!("it redirects to {to}; name that address with --url"),
+            ),
+            _ => (
+                Kind::Setting,
+                "is --url the address of a Sundial server, without /graphql?".into(),
+            ),
+        };
+        Failure {
+            kind,
+            cause: format!("{} answered {status}; {step}", shown(&self.endpoint)),
+        }
+    }
+}
+
+/// The innermost cause: what the operating system said.
+pub fn root(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(|cause| cause.source()) {
+        cause = Some(deeper);
+    }
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    cause.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// An address as it may be shown: without the password that it may carry.
+pub fn shown(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Refused only for addresses that can carry none.
+    let _ = url.set_password(None).and_then(|()| url.set_username(""));
+    url
+}
