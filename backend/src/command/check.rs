@@ -31,7 +31,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
             tell("database", Vec::new());
             let missing = pool
                 .migrations()
-                .await?
+                .await
                 .into_iter()
                 .filter(|(_, applied)| !applied);
             let missing: Vec<String> = missing.map(|(name, _)| name).collect();

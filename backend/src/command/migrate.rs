@@ -65,7 +65,7 @@ pub async fn run(command: Migrate) -> Result<()> {
         Direction::Down { steps, .. } => pool.migrate_down(steps).await?,
         Direction::Status { .. } => {}
     }
-    for (name, applied) in pool.migrations().await? {
+    for (name, applied) in pool.migrations().await {
         println!("{} {name}", if applied { "applied" } else { "missing" });
     }
     pool.close().await;

@@ -18,11 +18,11 @@ async fn open(config: &DatabaseConfig) -> Result<Pool> {
     match pool.backend() {
         Backend::Sqlite => pool.migrate_up().await?,
         Backend::Postgres => {
-            let migrations = pool.migrations().await?;
+            let migrations = pool.migrations().await;
             let missing = migrations.iter().filter(|(_, applied)| !applied).count();
             if missing > 0 {
                 return Err(Error::Conflict(format!(
-                    "the database lacks {missing} changes: run `sundial migrate up` as the role that owns the tables"
+                    "the database lacks {missing} changes: run `sundial migrate up --application-role ROLE` as the role that owns the tables, with the role of this server"
                 )));
             }
         }
