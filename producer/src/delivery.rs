@@ -18,7 +18,7 @@ use crate::spool::Spool;
 use crate::stop::Stop;
 
 /// How often to look again where a person has to change something first.
-const SETTING_PAUSE: Duration = Duration::from_secs(30);
+const SETTING_PAUSE: Duration = Duration::from_secs(10);
 
 /// The request that writes a slot's samples. The key comes from producer, slot and tenant alone, so that a repeated run
 /// of a slot cannot count twice.

@@ -100,11 +100,12 @@ impl Bench {
         self.end(producer).await
     }
 
-    /// The points of all ingests that arrived, as (series, slot) → value; and every key that came with them.
+    /// The variables of all ingests that arrived, in their order.
     async fn arrived(&self) -> Vec<Value> {
         let requests = self.server.received_requests().await.unwrap();
         let bodies = requests
             .iter()
+            .filter(|request| request.method == "POST")
             .map(|request| request.body_json::<Value>().unwrap());
         bodies
             .filter(|body| body["operationName"] == "Ingest")
