@@ -250,7 +250,7 @@ mod tests {
     fn faults_are_told_in_words() {
         let refusal = |from, to| parse(&with(from, to)).err().unwrap_or_default();
         assert!(refusal("a-prod", "A prod").contains("is no slug"));
-        assert!(refusal("group: a", "group: -").contains("is no group"));
+        assert!(refusal("group: a", "group: A").contains("is no group"));
         assert!(refusal("name: A", "name: ' '").contains("needs a name"));
         assert!(
             refusal("organization: mcce", "organization: 'a,b'")
