@@ -1,6 +1,6 @@
 //! The API's scalars, its opaque ids and its cursors.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp as Instant;
 
@@ -10,25 +10,26 @@ use crate::{
 };
 
 /// An instant, as RFC 3339 text in UTC with up to six decimals: `2026-11-24T13:32:08.250Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
 pub struct DateTime(pub i64);
 
 /// An instant that goes in: RFC 3339 text with an offset (`2026-11-24T14:32:08+01:00`), or whole
 /// microseconds since 1970 UTC as an integer. Finer digits are cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
 pub struct Timestamp(pub i64);
 
 /// Whole microseconds since 1970-01-01 00:00 UTC, as an integer of up to 53 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
 pub struct Micros(pub i64);
 
 /// How long a window is: `500ms`, `30s`, `5m`, `1h` are fixed and aligned to 1970 UTC; `1d`, `1w`
 /// (from Monday) and `1mo` follow the calendar of the time zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
 pub struct Duration(pub Every);
 
 #[Scalar(
     name = "DateTime",
+    use_type_description,
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time"
 )]
 impl ScalarType for DateTime {
@@ -48,6 +49,7 @@ impl ScalarType for DateTime {
 
 #[Scalar(
     name = "Timestamp",
+    use_type_description,
     specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339"
 )]
 impl ScalarType for Timestamp {
@@ -78,6 +80,7 @@ impl ScalarType for Timestamp {
 
 #[Scalar(
     name = "Micros",
+    use_type_description,
     specified_by_url = "https://en.wikipedia.org/wiki/Unix_time"
 )]
 impl ScalarType for Micros {
@@ -98,6 +101,7 @@ impl ScalarType for Micros {
 
 #[Scalar(
     name = "Duration",
+    use_type_description,
     specified_by_url = "https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations"
 )]
 impl ScalarType for Duration {

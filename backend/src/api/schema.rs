@@ -52,7 +52,11 @@ pub fn sdl() -> String {
         .indent_width(2);
     let sdl = builder().finish().sdl_with_options(options);
     let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
-    format!("{}\n", lines.join("\n").trim())
+    // Without a description on `schema`, which the clients' parser does not know.
+    format!(
+        "# The contract: printed by `sundial schema`, held by a test.\n{}\n",
+        lines.join("\n").trim()
+    )
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {

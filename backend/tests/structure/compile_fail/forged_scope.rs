@@ -1,0 +1,19 @@
+//! Only the guard makes a scope.
+#![allow(unreachable_code)]
+
+use sundial::guard::{Admin, TenantScope};
+
+fn made() -> TenantScope<Admin> {
+    TenantScope {
+        tenant: todo!(),
+        role: todo!(),
+        transaction: todo!(),
+        at_least: todo!(),
+    }
+}
+
+fn copied(scope: TenantScope<Admin>) -> TenantScope<Admin> {
+    TenantScope { ..scope }
+}
+
+fn main() {}
