@@ -20,7 +20,7 @@ const BOUNDED: &[(&str, &str)] = &[
     ("Mutation.ingest(batches)", "at most 10,000, refused above"),
     (
         "PointsAdded.series",
-        "one call of `ingest` wrote them: at most 10,000",
+        "at most 500 calls of `ingest` an event, of at most 10,000 each",
     ),
     ("Samples.times", "at most 500,000, refused above"),
     ("Samples.values", "as many as times"),
@@ -32,12 +32,12 @@ const BOUNDED: &[(&str, &str)] = &[
     ("SeriesBatch.values", "as many as times"),
     (
         "SeriesPoints.times",
-        "one call of `ingest` wrote them: at most 1,000,000",
+        "at most 500 calls of `ingest` an event, of at most 1,000,000 each",
     ),
     ("SeriesPoints.values", "as many as times"),
     (
         "Subscription.pointsAdded(series)",
-        "a message of the socket has at most 1 MiB",
+        "at most 200, refused above",
     ),
     (
         "Viewer.organizations",
