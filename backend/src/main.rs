@@ -20,7 +20,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
   sundial token create --tenant mcce-g1-prod --name clock"
 )]
 struct Arguments {
-    /// TOML file with settings by the names of the options: `listen = \"0.0.0.0:8080\"`
+    /// TOML file with settings by the names of the options: `listen = "0.0.0.0:8080"`
     #[arg(long, global = true, env = "SUNDIAL_CONFIG", value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     #[command(subcommand)]

@@ -101,10 +101,13 @@ pub async fn run(command: Token) -> Result<()> {
         }
         Action::List { .. } => {
             let tokens = list_tokens(&scope).await?;
+            // Closing the pool waits for every connection, and the scope holds one.
+            let tenant = scope.tenant().slug.clone();
+            drop(scope);
             if tokens.is_empty() {
                 eprintln!(
                     "no tokens yet: make one with `sundial token create --tenant {} --name NAME`",
-                    scope.tenant().slug
+                    tenant
                 );
             }
             for token in tokens {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
     sqlx::{self, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -159,17 +159,22 @@ impl Pool {
 
     /// The names of the changes in order, each with whether it is applied.
     pub async fn migrations(&self) -> Vec<(String, bool)> {
-        // No table of migrations, or none that this role may read: nothing that could be relied on.
-        let applied = Migrator::get_applied_migrations(self.connection())
-            .await
-            .unwrap_or_default();
-        let applied: Vec<&str> = applied.iter().map(|migration| migration.name()).collect();
+        // Asked directly: the migrator would make its table first, which the server's role may not.
+        let backend = self.connection().get_database_backend();
+        let statement = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
+        // No such table, or none that this role may read: nothing that could be relied on.
+        let rows = self.connection().query_all_raw(statement).await;
+        let rows = rows.unwrap_or_default();
+        let applied: Vec<String> = rows
+            .iter()
+            .filter_map(|row| row.try_get_by_index(0).ok())
+            .collect();
         Migrator::get_migration_files()
             .iter()
             .map(|migration| {
                 (
                     migration.name().to_owned(),
-                    applied.contains(&migration.name()),
+                    applied.iter().any(|name| name == migration.name()),
                 )
             })
             .collect()

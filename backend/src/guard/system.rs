@@ -294,7 +294,7 @@ pub(crate) async fn ping(pool: &Pool) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
-pub(crate) async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
+pub async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
     if pool.backend() == Backend::Sqlite {
         return Ok(Vec::new());
     }
@@ -351,7 +351,7 @@ pub(crate) async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// [`Error::BadInput`] for a name that would need quoting, [`Error::Internal`] with the database's words.
-pub(crate) async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
+pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     if role.is_empty() || !role.bytes().all(plain) {
         return Err(Error::bad_input(
