@@ -1,0 +1,256 @@
+//! A server of its own for each test: three tenants of two organisations, a token of each, and a GitHub.
+
+use github_stand_in::{GitHub, Settings};
+use reqwest::{Client, RequestBuilder, Response, header::AUTHORIZATION};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sundial::{
+    App,
+    config::GithubConfig,
+    guard::{
+        Admin, Pool, TenantScope, system,
+        table::{
+            access_rule::{self, RoleName},
+            tenant::Environment,
+        },
+    },
+    identity::{Identity, TokenName, create_token},
+    tenant::store::set_access_rules,
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use url::Url;
+
+use crate::database::{Database, Kind};
+
+pub const PROD: &str = "mcce-g1-prod";
+pub const TEST: &str = "mcce-g1-test";
+/// A tenant of another organisation.
+pub const FOREIGN: &str = "other-g9-prod";
+/// A tenant that does not exist, whose name is as long as the foreign one's.
+pub const ABSENT: &str = "other-g9-none";
+
+pub const INGEST: &str = "mutation ($tenant: String!, $batches: [SeriesBatch!]!, $key: String) {
+    ingest(tenant: $tenant, batches: $batches, idempotencyKey: $key) { id points series replayed at }
+}";
+
+/// A running server and what is around it.
+pub struct TestApp {
+    pub url: Url,
+    pub database: Database,
+    /// Beside the server's own.
+    pub pool: Pool,
+    pub github: GitHub,
+    pub http: Client,
+    /// An ingest token of each tenant.
+    pub prod: String,
+    pub test: String,
+    pub foreign: String,
+    client_id: String,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl TestApp {
+    pub async fn start(kind: Kind) -> Self {
+        let database = Database::create(kind).await;
+        let pool = Pool::open(&database.url.clone().into(), 4).await.unwrap();
+        let (prod, test, foreign) = found_tenants(&pool).await;
+        let settings = Settings::default();
+        let github = github_stand_in::start(settings.clone()).await.unwrap();
+        let config = GithubConfig {
+            url: github.url().parse().unwrap(),
+            api_url: github.api_url().parse().unwrap(),
+            client_id: Some(settings.client_id.clone()),
+            client_secret: Some(settings.client_secret.as_str().into()),
+            client_secret_file: None,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let identity = Identity::new(&config, url.clone(), pool.clone()).unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let app = App::new(pool.clone(), identity, stopping);
+        let server = tokio::spawn(async move {
+            let waiting = app.clone();
+            axum::serve(listener, sundial::app(app))
+                .with_graceful_shutdown(async move { waiting.stopping().await })
+                .await
+                .unwrap();
+        });
+        TestApp {
+            url,
+            database,
+            pool,
+            github,
+            http: Client::new(),
+            prod,
+            test,
+            foreign,
+            client_id: settings.client_id,
+            stop,
+            server,
+        }
+    }
+
+    /// A GitHub token of the account named `login`, issued to the server's own OAuth app.
+    pub fn person(&self, login: &str) -> String {
+        self.github
+            .issue_token(login, "read:user read:org", &self.client_id)
+    }
+
+    /// Tells the server to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub fn endpoint(&self) -> Url {
+        self.url.join("/graphql").unwrap()
+    }
+
+    /// A request with a JSON body, with `token` unless it is empty.
+    pub fn post(&self, token: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        let request = self.http.post(self.endpoint());
+        let request = request.header("content-type", "application/json");
+        let request = match token {
+            "" => request,
+            token => request.header(AUTHORIZATION, format!("Bearer {token}")),
+        };
+        request.body(body)
+    }
+
+    /// The answer to a query, errors and all.
+    pub async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let response = self.post(token, body).send().await.unwrap();
+        json_of(response).await
+    }
+
+    /// The data of a query that has no errors.
+    pub async fn data(&self, token: &str, query: &str, variables: Value) -> Value {
+        let mut answer = self.ask(token, query, variables).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"].take()
+    }
+
+    /// The answer to an ingest of `batches`, each `{ series, times, values }`.
+    pub async fn try_ingest(&self, token: &str, tenant: &str, batches: Value) -> Value {
+        let variables = json!({ "tenant": tenant, "batches": batches });
+        self.ask(token, INGEST, variables).await
+    }
+
+    /// The receipt of an ingest into one series.
+    pub async fn ingest(
+        &self,
+        token: &str,
+        tenant: &str,
+        series: &str,
+        points: &[(i64, f64)],
+    ) -> Value {
+        let batches = json!([batch(series, points)]);
+        let mut answer = self.try_ingest(token, tenant, batches).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"]["ingest"].take()
+    }
+
+    /// Every point that `token` can read in the tenant, by series.
+    pub async fn points(&self, token: &str, tenant: &str) -> Vec<(String, Vec<(i64, f64)>)> {
+        let query =
+            "query ($tenant: String!) { tenant(slug: $tenant) { series(first: 500) { nodes {
+            key samples(range: { from: 0, to: 7258118400000000 }) { times values } } } } }";
+        let data = self.data(token, query, json!({ "tenant": tenant })).await;
+        let nodes = data["tenant"]["series"]["nodes"].as_array();
+        let nodes = nodes.unwrap_or_else(|| panic!("{tenant} is not open: {data}"));
+        let series = |node: &Value| {
+            let key = node["key"].as_str().unwrap().to_owned();
+            (key, columns(&node["samples"]))
+        };
+        nodes.iter().map(series).collect()
+    }
+
+    /// The tenant numbered as the database has it, as its administrator.
+    pub async fn operate(&self, tenant: &str) -> TenantScope<Admin> {
+        system::operate(&self.pool, tenant).await.unwrap()
+    }
+}
+
+/// One batch of an ingest.
+pub fn batch(series: &str, points: &[(i64, f64)]) -> Value {
+    let (times, values): (Vec<i64>, Vec<f64>) = points.iter().copied().unzip();
+    json!({ "series": series, "times": times, "values": values })
+}
+
+/// The points in `{ times, values }`.
+pub fn columns(samples: &Value) -> Vec<(i64, f64)> {
+    let list = |name: &str| samples[name].as_array().unwrap().clone();
+    let (times, values) = (list("times"), list("values"));
+    assert_eq!(times.len(), values.len());
+    let numbers = times.iter().zip(&values);
+    numbers
+        .map(|(time, value)| (time.as_i64().unwrap(), value.as_f64().unwrap()))
+        .collect()
+}
+
+/// The code of an answer's only error.
+pub fn code(answer: &Value) -> &str {
+    assert_eq!(
+        answer["errors"].as_array().map(Vec::len),
+        Some(1),
+        "{answer}"
+    );
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap()
+}
+
+/// The words of an answer's first error.
+pub fn message(answer: &Value) -> &str {
+    answer["errors"][0]["message"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no error: {answer}"))
+}
+
+pub async fn json_of(response: Response) -> Value {
+    let text = response.text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+pub fn rule(organization: &str, team: &str, role: RoleName) -> access_rule::Model {
+    access_rule::Model {
+        tenant_id: 0,
+        organization: organization.into(),
+        team: team.into(),
+        role,
+    }
+}
+
+/// The tenants of `tools/demo.yaml`, and one of another organisation; an ingest token of each.
+async fn found_tenants(pool: &Pool) -> (String, String, String) {
+    let admins = rule("mcce", "g1-admins", RoleName::Admin);
+    let viewers = rule("mcce", "g1-viewers", RoleName::Viewer);
+    let others = rule("other", "", RoleName::Admin);
+    let prod = found(pool, PROD, Environment::Prod, vec![admins.clone(), viewers]).await;
+    let test = found(pool, TEST, Environment::Test, vec![admins]).await;
+    let foreign = found(pool, FOREIGN, Environment::Prod, vec![others]).await;
+    (prod, test, foreign)
+}
+
+pub async fn found(
+    pool: &Pool,
+    slug: &str,
+    environment: Environment,
+    rules: Vec<access_rule::Model>,
+) -> String {
+    let group = slug.rsplit_once('-').map_or(slug, |(group, _)| group);
+    let (scope, made) = system::found(pool, slug, slug, group, environment, 0)
+        .await
+        .unwrap();
+    assert!(made, "{slug} was there before");
+    set_access_rules(&scope, rules).await.unwrap();
+    let name = TokenName::try_from("clock".to_owned()).unwrap();
+    let token = create_token(&scope, &name, None, 0).await.unwrap();
+    scope.commit().await.unwrap();
+    token.expose_secret().to_owned()
+}

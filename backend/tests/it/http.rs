@@ -1,0 +1,168 @@
+//! What the door lets through: methods, media types, other sites' requests.
+
+use reqwest::{Method, header::HeaderMap};
+use serde_json::json;
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, client::IntoClientRequest},
+};
+
+use crate::app::{INGEST, PROD, TestApp, batch, code, json_of, message};
+
+on_both! {
+    mutation_by_get_is_not_allowed_and_writes_nothing,
+    query_by_get_is_answered,
+    other_methods_and_media_are_refused,
+    request_that_is_no_graphql_request_is_refused,
+    cookie_from_another_site_is_refused,
+    socket_with_a_cookie_from_another_site_is_refused,
+    status_tells_what_ran_to_who_asks_for_it,
+}
+
+async fn mutation_by_get_is_not_allowed_and_writes_nothing(app: TestApp) {
+    let mut url = app.endpoint();
+    let variables = json!({ "tenant": PROD, "batches": [batch("a", &[(1, 1.0)])] });
+    url.query_pairs_mut()
+        .append_pair("query", INGEST)
+        .append_pair("variables", &variables.to_string());
+    let request = app.http.get(url).bearer_auth(&app.prod);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["allow"], "POST");
+    assert_eq!(code(&json_of(response).await), "BAD_USER_INPUT");
+    assert!(app.points(&app.prod, PROD).await.is_empty());
+}
+
+async fn query_by_get_is_answered(app: TestApp) {
+    let mut url = app.endpoint();
+    url.query_pairs_mut()
+        .append_pair(
+            "query",
+            "query ($slug: String!) { tenant(slug: $slug) { slug } }",
+        )
+        .append_pair("variables", &json!({ "slug": PROD }).to_string());
+    let request = app.http.get(url).bearer_auth(&app.prod);
+    let answer = json_of(request.send().await.unwrap()).await;
+    assert_eq!(answer, json!({ "data": { "tenant": { "slug": PROD } } }));
+}
+
+async fn other_methods_and_media_are_refused(app: TestApp) {
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let request = app.http.request(method.clone(), app.endpoint());
+        let response = request.bearer_auth(&app.prod).send().await.unwrap();
+        assert_eq!(response.status(), 405, "{method}");
+    }
+    let body = json!({ "query": "{ serverTime }" }).to_string();
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin1",
+    ] {
+        let request = app.http.post(app.endpoint()).header("content-type", kind);
+        let response = request.body(body.clone()).send().await.unwrap();
+        assert_eq!(response.status(), 415, "{kind}");
+    }
+    let request = app.post("", body).header("accept", "text/html");
+    assert_eq!(request.send().await.unwrap().status(), 406);
+}
+
+async fn request_that_is_no_graphql_request_is_refused(app: TestApp) {
+    for (body, words) in [
+        (r#"[{"query":"{ serverTime }"}]"#, "one by one"),
+        ("", "no GraphQL request"),
+        ("{", "no GraphQL request"),
+        ("null", "no GraphQL request"),
+        ("{}", "`query` is missing"),
+        (r#"{"query":" "}"#, "`query` is missing"),
+        (
+            r#"{"query":"subscription { pointsAdded(tenant: \"a\", series: []) { cursor } }"}"#,
+            "graphql-transport-ws",
+        ),
+    ] {
+        let response = app.post(&app.prod, body).send().await.unwrap();
+        assert_eq!(response.status(), 400, "{body}");
+        let answer = json_of(response).await;
+        assert_eq!(code(&answer), "BAD_USER_INPUT");
+        assert!(message(&answer).contains(words), "{body}: {answer}");
+        assert!(answer.get("data").is_none());
+    }
+}
+
+async fn cookie_from_another_site_is_refused(app: TestApp) {
+    let body = json!({ "query": "{ viewer { login } }" }).to_string();
+    let origin = app.url.origin().ascii_serialization();
+    for (name, value, status) in [
+        ("x-nothing", "", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        ("origin", "https://evil.example", 403),
+        ("origin", "null", 403),
+        // From its own pages the forged cookie itself is looked at.
+        ("origin", &origin, 401),
+    ] {
+        let request = app.post("", body.clone()).header(name, value);
+        let request = request.header("cookie", format!("sundial={}", "A".repeat(43)));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{name}: {value}");
+        let expected = match status {
+            403 => "FORBIDDEN",
+            _ => "UNAUTHENTICATED",
+        };
+        assert_eq!(code(&json_of(response).await), expected);
+    }
+}
+
+async fn socket_with_a_cookie_from_another_site_is_refused(app: TestApp) {
+    let mut url = app.endpoint();
+    url.set_scheme("ws").unwrap();
+    let refusal = async |pairs: &[(&'static str, &str)]| {
+        let mut request = url.as_str().into_client_request().unwrap();
+        for (name, value) in pairs {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            other => panic!("not refused: {other:?}"),
+        }
+    };
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    let cookie = ("cookie", "sundial=abc");
+    let evil = ("origin", "https://evil.example");
+    assert_eq!(refusal(&[protocol, cookie, evil]).await, 403);
+    assert_eq!(refusal(&[protocol, cookie]).await, 403);
+    assert_eq!(refusal(&[]).await, 400);
+    assert_eq!(
+        refusal(&[("sec-websocket-protocol", "graphql-ws")]).await,
+        400
+    );
+}
+
+async fn status_tells_what_ran_to_who_asks_for_it(app: TestApp) {
+    let accept = "application/graphql-response+json";
+    let ask = async |query: &str| {
+        let request = app.post(&app.prod, json!({ "query": query }).to_string());
+        let response = request.header("accept", accept).send().await.unwrap();
+        let headers: HeaderMap = response.headers().clone();
+        assert!(
+            headers["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with(accept)
+        );
+        assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        (response.status().as_u16(), json_of(response).await)
+    };
+    assert_eq!(ask("{ __typename }").await.0, 200);
+    for query in [
+        "{",
+        "{ nothing }",
+        "query A { __typename } query B { __typename }",
+    ] {
+        let (status, answer) = ask(query).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(answer.get("data").is_none(), "{answer}");
+        assert_eq!(code(&answer), "BAD_USER_INPUT");
+    }
+}

@@ -1,0 +1,248 @@
+//! New points as they come, over `graphql-transport-ws`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use sundial::{guard::table::access_rule::RoleName, tenant::store::set_access_rules};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    app::{FOREIGN, PROD, TestApp, batch, rule},
+    socket::{Added, START, Socket},
+};
+
+on_both! {
+    points_arrive_as_they_are_written,
+    only_named_series_arrive,
+    resumed_subscription_gets_each_point_once,
+    resumed_at_a_place_that_was_never_given_is_refused,
+    completed_operation_is_silent_and_the_other_goes_on,
+    access_that_is_taken_away_ends_the_subscription,
+    protocol_faults_end_the_connection_by_their_code,
+    stopping_server_says_going_away,
+    queries_and_pings_are_answered_too,
+}
+
+fn one(series: &str, points: &[(i64, f64)]) -> Vec<Added> {
+    vec![(series.to_owned(), points.to_vec())]
+}
+
+/// Returns once the subscription has begun, and what was written to find that out has arrived.
+async fn begun(app: &TestApp, socket: &mut Socket) {
+    for time in 0.. {
+        app.ingest(&app.prod, PROD, "begun", &[(time, 0.0)]).await;
+        let arrives = async {
+            let is_it = |(_, points): &Added| points.contains(&(time, 0.0));
+            while !socket.event().await.1.iter().any(is_it) {}
+        };
+        let patience = Duration::from_secs(1);
+        if tokio::time::timeout(patience, arrives).await.is_ok() {
+            return;
+        }
+    }
+}
+
+async fn points_arrive_as_they_are_written(app: TestApp) {
+    for token in [app.prod.clone(), app.person("viewer")] {
+        let mut socket = Socket::introduced(&app, &token).await;
+        socket.follow("1", PROD, &["*"], json!(null)).await;
+        begun(&app, &mut socket).await;
+        let written = json!([batch("b", &[(9, 9.0), (8, 8.0)]), batch("a", &[(1, 1.0)])]);
+        app.try_ingest(&app.prod, PROD, written).await;
+        // An old time is as new as any.
+        let expected = vec![
+            ("a".to_owned(), vec![(1, 1.0)]),
+            ("b".to_owned(), vec![(8, 8.0), (9, 9.0)]),
+        ];
+        assert_eq!(socket.event().await.1, expected);
+        // Another tenant's points do not arrive.
+        app.ingest(&app.foreign, FOREIGN, "a", &[(2, 2.0)]).await;
+        app.ingest(&app.prod, PROD, "a", &[(3, 3.0)]).await;
+        assert_eq!(socket.event().await.1, one("a", &[(3, 3.0)]));
+    }
+}
+
+async fn only_named_series_arrive(app: TestApp) {
+    let keys = ["a", r#"a{x="1"}"#, r#"a{x="1",y="2"}"#, "b", "last"];
+    for (wanted, expected) in [
+        (&[keys[1], "last"][..], &[keys[1], "last"][..]),
+        (&["a*", "last"], &[keys[0], keys[2], keys[1], "last"]),
+        (&[r#"*{y="2"}"#, "last"], &[keys[2], "last"]),
+        (&["*"], &[keys[0], keys[2], keys[1], "b", "last"]),
+    ] {
+        // The first time round none of the series exists yet.
+        let mut socket = Socket::introduced(&app, &app.prod).await;
+        socket.follow("1", PROD, wanted, json!(START)).await;
+        for key in keys {
+            app.ingest(&app.prod, PROD, key, &[(1, 1.0)]).await;
+        }
+        let mut arrived = BTreeSet::new();
+        while !arrived.contains("last") {
+            arrived.extend(socket.event().await.1.into_iter().map(|(key, _)| key));
+        }
+        assert_eq!(
+            arrived.into_iter().collect::<Vec<_>>(),
+            expected,
+            "{wanted:?}"
+        );
+    }
+}
+
+async fn resumed_subscription_gets_each_point_once(app: TestApp) {
+    const COUNT: i64 = 60;
+    let mut cursor = json!(START);
+    let mut socket = Socket::introduced(&app, &app.prod).await;
+    socket.follow("1", PROD, &["a"], cursor.clone()).await;
+    let writing = async {
+        for i in 0..COUNT {
+            app.ingest(&app.prod, PROD, "a", &[(i, i as f64)]).await;
+        }
+    };
+    let mut seen: BTreeMap<i64, u32> = BTreeMap::new();
+    let reading = async {
+        let mut events = 0;
+        while seen.len() < usize::try_from(COUNT).unwrap() {
+            let (place, added) = socket.event().await;
+            cursor = place;
+            for (time, value) in added.into_iter().flat_map(|(_, points)| points) {
+                assert_eq!(value, time as f64);
+                *seen.entry(time).or_default() += 1;
+            }
+            events += 1;
+            if events % 3 == 0 {
+                // Cut without a word, and resumed a while later.
+                socket = Socket::introduced(&app, &app.prod).await;
+                socket.follow("1", PROD, &["a"], cursor.clone()).await;
+            }
+        }
+        seen
+    };
+    let ((), seen) = tokio::join!(writing, reading);
+    assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+}
+
+async fn resumed_at_a_place_that_was_never_given_is_refused(app: TestApp) {
+    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let far = "ZXZlbnQKOTk5"; // event, 999
+    for (id, after) in [("1", "no cursor"), ("2", far)] {
+        let mut other = Socket::introduced(&app, &app.prod).await;
+        other.send(subscribe(id, &["*"], json!(after))).await;
+        let refused = other.next().await;
+        assert_eq!(refused["type"], "error");
+        assert_eq!(
+            refused["payload"][0]["extensions"]["code"],
+            "BAD_USER_INPUT"
+        );
+    }
+    // So are texts that name no series.
+    socket.send(subscribe("1", &["a{"], json!(null))).await;
+    assert_eq!(socket.next().await["type"], "error");
+    socket.send(subscribe("2", &[], json!(null))).await;
+    assert_eq!(socket.next().await["type"], "error");
+}
+
+fn subscribe(id: &str, series: &[&str], after: Value) -> Value {
+    let query = "subscription ($series: [String!]!, $after: String) {
+        pointsAdded(tenant: \"mcce-g1-prod\", series: $series, after: $after) { cursor } }";
+    let variables = json!({ "series": series, "after": after });
+    json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": variables } })
+}
+
+async fn completed_operation_is_silent_and_the_other_goes_on(app: TestApp) {
+    let mut socket = Socket::introduced(&app, &app.prod).await;
+    socket.follow("1", PROD, &["a"], json!(null)).await;
+    socket.follow("2", PROD, &["begun"], json!(null)).await;
+    begun(&app, &mut socket).await;
+    socket.send(json!({ "id": "1", "type": "complete" })).await;
+    socket.send(json!({ "type": "ping" })).await;
+    assert_eq!(socket.next().await["type"], "pong");
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    app.ingest(&app.prod, PROD, "begun", &[(2, 2.0)]).await;
+    let next = socket.next().await;
+    assert_eq!(next["id"], "2", "{next}");
+    assert!(socket.is_silent(Duration::from_millis(200)).await);
+}
+
+async fn access_that_is_taken_away_ends_the_subscription(app: TestApp) {
+    let mut socket = Socket::introduced(&app, &app.person("viewer")).await;
+    socket.follow("1", PROD, &["*"], json!(null)).await;
+    begun(&app, &mut socket).await;
+    let scope = app.operate(PROD).await;
+    let rules = vec![rule("mcce", "g1-admins", RoleName::Admin)];
+    set_access_rules(&scope, rules).await.unwrap();
+    scope.commit().await.unwrap();
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    let end = socket.next().await;
+    assert_eq!(end["type"], "error", "{end}");
+    assert_eq!(end["payload"][0]["extensions"]["code"], "FORBIDDEN");
+    app.ingest(&app.prod, PROD, "a", &[(2, 2.0)]).await;
+    assert!(socket.is_silent(Duration::from_millis(200)).await);
+}
+
+async fn protocol_faults_end_the_connection_by_their_code(app: TestApp) {
+    for text in [
+        "",
+        "no JSON",
+        "[]",
+        r#"{"type":"unknown"}"#,
+        r#"{"type":"subscribe"}"#,
+    ] {
+        let mut socket = Socket::introduced(&app, &app.prod).await;
+        socket.send_raw(Message::text(text)).await;
+        assert_eq!(socket.close_code().await, 4400, "{text}");
+    }
+    let mut socket = Socket::open(&app).await;
+    socket.send_raw(Message::binary(vec![1_u8])).await;
+    assert_eq!(socket.close_code().await, 4400);
+
+    let mut socket = Socket::open(&app).await;
+    socket.send(subscribe("1", &["*"], json!(null))).await;
+    assert_eq!(socket.close_code().await, 4401);
+
+    for token in ["sdl_garbled", "gho_neverissued", ""] {
+        let mut socket = Socket::open(&app).await;
+        socket.init(token).await;
+        assert_eq!(socket.close_code().await, 4403, "{token}");
+    }
+
+    let mut socket = Socket::introduced(&app, &app.prod).await;
+    socket.follow("1", PROD, &["*"], json!(null)).await;
+    socket.send(subscribe("1", &["a"], json!(null))).await;
+    assert_eq!(socket.close_code().await, 4409);
+
+    let mut socket = Socket::introduced(&app, &app.prod).await;
+    socket.init(&app.prod).await;
+    assert_eq!(socket.close_code().await, 4429);
+}
+
+async fn stopping_server_says_going_away(app: TestApp) {
+    let mut introduced = Socket::introduced(&app, &app.prod).await;
+    introduced.follow("1", PROD, &["*"], json!(null)).await;
+    let mut idle = Socket::introduced(&app, &app.prod).await;
+    app.stop();
+    assert_eq!(introduced.close_code().await, 1001);
+    assert_eq!(idle.close_code().await, 1001);
+}
+
+async fn queries_and_pings_are_answered_too(app: TestApp) {
+    let mut socket = Socket::introduced(&app, &app.person("viewer")).await;
+    let payload = json!({ "query": "{ viewer { login kind } }" });
+    socket
+        .send(json!({ "id": "q", "type": "subscribe", "payload": payload }))
+        .await;
+    let viewer = json!({ "login": "viewer", "kind": "PERSON" });
+    let expected =
+        json!({ "id": "q", "type": "next", "payload": { "data": { "viewer": viewer } } });
+    assert_eq!(socket.next().await, expected);
+    assert_eq!(
+        socket.next().await,
+        json!({ "id": "q", "type": "complete" })
+    );
+    let ping = json!({ "type": "ping", "payload": { "n": 1 } });
+    socket.send(ping).await;
+    let pong = json!({ "type": "pong", "payload": { "n": 1 } });
+    assert_eq!(socket.next().await, pong);
+}

@@ -1,0 +1,177 @@
+//! What went in comes out, by each of the ways.
+
+use serde_json::json;
+
+use crate::app::{PROD, TEST, TestApp, batch, columns};
+
+const SERIES: &str = r#"clock.offset{producer="a"}"#;
+const SECOND: i64 = 1_000_000;
+
+on_both! {
+    samples_are_what_was_written,
+    pages_by_cursor_give_each_point_once,
+    windows_aggregate_what_was_written,
+    latest_is_the_latest_time_and_not_the_latest_write,
+    series_are_listed_by_match_and_by_page,
+    node_gives_back_what_has_the_id,
+    samples_thinned_keep_the_extremes,
+}
+
+async fn samples_are_what_was_written(app: TestApp) {
+    // Unsorted, with the limits of what a double and a time can be.
+    let last = 7_258_118_399_999_999;
+    let written = [
+        (2 * SECOND, -0.5),
+        (0, 1e308),
+        (last, 5e-324),
+        (SECOND, -1e308),
+    ];
+    let receipt = app.ingest(&app.prod, PROD, SERIES, &written).await;
+    assert_eq!(
+        (&receipt["points"], &receipt["series"]),
+        (&json!(4), &json!(1))
+    );
+    assert_eq!(receipt["replayed"], false);
+    let mut sorted = written.to_vec();
+    sorted.sort_by_key(|point| point.0);
+    assert_eq!(
+        app.points(&app.prod, PROD).await,
+        [(SERIES.to_owned(), sorted)]
+    );
+    assert!(app.points(&app.test, TEST).await.is_empty());
+    // Half-open, and text is as good as micros.
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { series { nodes {
+        samples(range: { from: "1970-01-01T01:00:01+01:00", to: 2000000 }) { times values } } } } }"#;
+    let data = app.data(&app.prod, query, json!({})).await;
+    let samples = &data["tenant"]["series"]["nodes"][0]["samples"];
+    assert_eq!(columns(samples), [(SECOND, -1e308)]);
+}
+
+async fn pages_by_cursor_give_each_point_once(app: TestApp) {
+    let written: Vec<(i64, f64)> = (0..25).map(|i| (i * SECOND, i as f64)).collect();
+    for part in written.chunks(7) {
+        app.ingest(&app.prod, PROD, SERIES, part).await;
+    }
+    let query = "query ($after: String) { tenant(slug: \"mcce-g1-prod\") { series { nodes {
+        points(range: { from: 0, to: 100000000 }, first: 10, after: $after) {
+            pageInfo { hasNextPage hasPreviousPage endCursor } nodes { time value } } } } } }";
+    let (mut after, mut values, mut pages) = (json!(null), Vec::new(), 0);
+    loop {
+        let data = app.data(&app.prod, query, json!({ "after": after })).await;
+        let page = &data["tenant"]["series"]["nodes"][0]["points"];
+        assert_eq!(page["pageInfo"]["hasPreviousPage"], pages > 0);
+        let nodes = page["nodes"].as_array().unwrap();
+        values.extend(nodes.iter().map(|node| node["value"].as_f64().unwrap()));
+        pages += 1;
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            assert_eq!(nodes[nodes.len() - 1]["time"], "1970-01-01T00:00:24Z");
+            break;
+        }
+        // A point behind the cursor's own time does not move the pages before it.
+        app.ingest(&app.prod, PROD, SERIES, &[(0, 0.0)]).await;
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(values, (0..25).map(f64::from).collect::<Vec<_>>());
+}
+
+async fn windows_aggregate_what_was_written(app: TestApp) {
+    let written = [(0, 1.0), (SECOND, 3.0), (61 * SECOND, 5.0)];
+    app.ingest(&app.prod, PROD, SERIES, &written).await;
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { series { nodes {
+        windows(range: { from: 0, to: 180000000 }, every: "1m", fill: NULL) {
+            starts count min max sum avg first last } } } } }"#;
+    let data = app.data(&app.prod, query, json!({})).await;
+    let expected = json!({
+        "starts": [0, 60 * SECOND, 120 * SECOND], "count": [2, 1, 0],
+        "min": [1.0, 5.0, null], "max": [3.0, 5.0, null], "sum": [4.0, 5.0, null],
+        "avg": [2.0, 5.0, null], "first": [1.0, 5.0, null], "last": [3.0, 5.0, null],
+    });
+    assert_eq!(data["tenant"]["series"]["nodes"][0]["windows"], expected);
+}
+
+async fn latest_is_the_latest_time_and_not_the_latest_write(app: TestApp) {
+    let query = r#"{ tenant(slug: "mcce-g1-prod") {
+        lastPointAt series { nodes { key latest { time value } } } } }"#;
+    let data = app.data(&app.prod, query, json!({})).await;
+    assert_eq!(data["tenant"]["lastPointAt"], json!(null));
+    app.ingest(&app.prod, PROD, "a", &[(9 * SECOND, 9.0)]).await;
+    app.ingest(&app.prod, PROD, "a", &[(5 * SECOND, 5.0)]).await;
+    app.ingest(&app.prod, PROD, "b", &[(7 * SECOND, 7.0)]).await;
+    let data = app.data(&app.prod, query, json!({})).await;
+    let expected = json!({
+        "lastPointAt": "1970-01-01T00:00:09Z",
+        "series": { "nodes": [
+            { "key": "a", "latest": { "time": "1970-01-01T00:00:09Z", "value": 9.0 } },
+            { "key": "b", "latest": { "time": "1970-01-01T00:00:07Z", "value": 7.0 } },
+        ] },
+    });
+    assert_eq!(data["tenant"], expected);
+}
+
+async fn series_are_listed_by_match_and_by_page(app: TestApp) {
+    let keys = [
+        "a.x",
+        r#"a.y{host="1"}"#,
+        r#"a.y{host="2"}"#,
+        r#"b{host="1"}"#,
+    ];
+    let batches: Vec<_> = keys.iter().map(|key| batch(key, &[(0, 0.0)])).collect();
+    let answer = app.try_ingest(&app.prod, PROD, json!(batches)).await;
+    assert_eq!(answer["data"]["ingest"]["series"], 4);
+    let query =
+        "query ($match: String, $first: Int!, $after: String) { tenant(slug: \"mcce-g1-prod\") {
+        series(match: $match, first: $first, after: $after) {
+            pageInfo { hasNextPage endCursor } nodes { key name labels { name value } } } } }";
+    for (pattern, meant) in [
+        ("*", &keys[..]),
+        ("a.*", &keys[..3]),
+        (r#"a.*{host="2"}"#, &keys[2..3]),
+        ("c", &[]),
+    ] {
+        let variables = json!({ "match": pattern, "first": 50 });
+        let data = app.data(&app.prod, query, variables).await;
+        let nodes = data["tenant"]["series"]["nodes"].as_array().unwrap();
+        let listed: Vec<_> = nodes
+            .iter()
+            .map(|node| node["key"].as_str().unwrap())
+            .collect();
+        assert_eq!(listed, meant, "{pattern}");
+    }
+    let page = app.data(&app.prod, query, json!({ "first": 3 })).await;
+    let info = &page["tenant"]["series"]["pageInfo"];
+    assert_eq!(info["hasNextPage"], true);
+    let variables = json!({ "first": 3, "after": info["endCursor"] });
+    let page = app.data(&app.prod, query, variables).await;
+    let expected =
+        json!([{ "key": keys[3], "name": "b", "labels": [{ "name": "host", "value": "1" }] }]);
+    assert_eq!(page["tenant"]["series"]["nodes"], expected);
+}
+
+async fn node_gives_back_what_has_the_id(app: TestApp) {
+    app.ingest(&app.prod, PROD, SERIES, &[(0, 1.0)]).await;
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { id series { nodes { id } } } }"#;
+    let data = app.data(&app.prod, query, json!({})).await;
+    let node =
+        "query ($id: ID!) { node(id: $id) { id ... on Tenant { slug } ... on Series { key } } }";
+    let id = &data["tenant"]["id"];
+    let tenant = app.data(&app.prod, node, json!({ "id": id })).await;
+    assert_eq!(tenant["node"], json!({ "id": id, "slug": PROD }));
+    let id = &data["tenant"]["series"]["nodes"][0]["id"];
+    let series = app.data(&app.prod, node, json!({ "id": id })).await;
+    assert_eq!(series["node"], json!({ "id": id, "key": SERIES }));
+}
+
+async fn samples_thinned_keep_the_extremes(app: TestApp) {
+    let written: Vec<(i64, f64)> = (0..1000)
+        .map(|i| (i * SECOND, if i == 617 { 1000.0 } else { (i % 10) as f64 }))
+        .collect();
+    app.ingest(&app.prod, PROD, SERIES, &written).await;
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { series { nodes {
+        samples(range: { from: 0, to: 1000000000 }, maxPoints: 40) { times values } } } } }"#;
+    let data = app.data(&app.prod, query, json!({})).await;
+    let thin = columns(&data["tenant"]["series"]["nodes"][0]["samples"]);
+    assert!(thin.len() <= 40, "{}", thin.len());
+    assert!(thin.contains(&(617 * SECOND, 1000.0)));
+    assert!(thin.iter().all(|point| written.contains(point)));
+}

@@ -1,0 +1,121 @@
+//! A client of `graphql-transport-ws`.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+use crate::app::TestApp;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Where a tenant's events begin: `event`, 0.
+pub const START: &str = "ZXZlbnQKMA";
+
+const POINTS_ADDED: &str = "subscription ($tenant: String!, $series: [String!]!, $after: String) {
+    pointsAdded(tenant: $tenant, series: $series, after: $after) { cursor series { series times values } }
+}";
+
+/// One connection. Dropping it cuts it.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// A connection that has not introduced itself.
+    pub async fn open(app: &TestApp) -> Self {
+        let mut url = app.endpoint();
+        url.set_scheme("ws").unwrap();
+        let mut request = url.as_str().into_client_request().unwrap();
+        let protocol = "graphql-transport-ws".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (stream, response) = connect_async(request).await.unwrap();
+        assert_eq!(
+            response.headers()["sec-websocket-protocol"],
+            "graphql-transport-ws"
+        );
+        Socket(stream)
+    }
+
+    /// A connection of whoever has `token`.
+    pub async fn introduced(app: &TestApp, token: &str) -> Self {
+        let mut socket = Socket::open(app).await;
+        socket.init(token).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    pub async fn init(&mut self, token: &str) {
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        self.send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    pub async fn send_raw(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
+    }
+
+    /// Follows new points of `series` as the operation `id`.
+    pub async fn follow(&mut self, id: &str, tenant: &str, series: &[&str], after: Value) {
+        let variables = json!({ "tenant": tenant, "series": series, "after": after });
+        let payload = json!({ "query": POINTS_ADDED, "variables": variables });
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload }))
+            .await;
+    }
+
+    /// The next message of the subprotocol.
+    pub async fn next(&mut self) -> Value {
+        match self.frame().await {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("not a message: {other:?}"),
+        }
+    }
+
+    /// The next event's cursor, and its points by series.
+    pub async fn event(&mut self) -> (Value, Vec<Added>) {
+        let message = self.next().await;
+        assert_eq!(message["type"], "next", "{message}");
+        let added = &message["payload"]["data"]["pointsAdded"];
+        let series = added["series"].as_array().unwrap();
+        let one = |series: &Value| {
+            let key = series["series"].as_str().unwrap().to_owned();
+            (key, crate::app::columns(series))
+        };
+        (added["cursor"].clone(), series.iter().map(one).collect())
+    }
+
+    /// The code by which the server ends the connection.
+    pub async fn close_code(&mut self) -> u16 {
+        match self.frame().await {
+            Message::Close(Some(frame)) => frame.code.into(),
+            other => panic!("not an end: {other:?}"),
+        }
+    }
+
+    /// Whether nothing comes for `time`.
+    pub async fn is_silent(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.next()).await.is_err()
+    }
+
+    async fn frame(&mut self) -> Message {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await;
+            match frame.unwrap_or_else(|_| panic!("nothing came")) {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(message)) => return message,
+                end => panic!("cut without a word: {end:?}"),
+            }
+        }
+    }
+}
+
+/// A series' key and its new points.
+pub type Added = (String, Vec<(i64, f64)>);
