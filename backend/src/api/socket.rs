@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{Instant, interval, timeout_at},
+    time::{Instant, interval, timeout, timeout_at},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub const PROTOCOL: &str = "graphql-transport-ws";
 const INTRODUCTION: Duration = Duration::from_secs(10);
 /// A client that is silent is asked whether it is there this often, and given up after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long a client may take to end what the server has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Most operations that run on one connection at a time.
 const MOST_OPERATIONS: usize = 100;
 /// Events that wait for a client to take them; behind them the operation itself waits.
@@ -106,6 +108,9 @@ pub async fn serve(app: App, socket: WebSocket, shown: Proof) {
         if let Err(error) = sent {
             tracing::debug!(%error, "the client was gone before it heard why");
         }
+        // Closed with something unread, the connection would be reset, and the reason could be lost on its way.
+        let farewell = async { while let Some(Ok(_)) = stream.next().await {} };
+        drop(timeout(FAREWELL, farewell).await);
     }
     metrics::gauge!("sundial_websocket_connections").decrement(1.0);
 }

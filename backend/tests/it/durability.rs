@@ -18,6 +18,7 @@ use tokio::process::{Child, Command};
 use crate::{
     app::{INGEST, PROD, batch, columns, found, rule},
     database::{Database, Kind},
+    socket::{START, Socket},
 };
 
 /// `sundial serve` on a database, as a process of its own. Dropping it kills it.
@@ -171,7 +172,11 @@ async fn terminated_server_ends_in_order() {
     let (database, token) = prepared(Kind::Sqlite).await;
     let mut program = Program::start(&database, &token).await;
     assert!(program.ingest(1).await);
+    let mut socket = Socket::introduced(&program.url.parse().unwrap(), &token).await;
+    socket.follow("1", PROD, &["*"], json!(START)).await;
+    assert_eq!(socket.event().await.1, [("a".to_owned(), vec![(1, 1.0)])]);
     kill(program.child.id().unwrap(), "TERM").await;
+    assert_eq!(socket.close_code().await, 1001);
     let ended = tokio::time::timeout(Duration::from_secs(9), program.child.wait()).await;
     assert!(ended.unwrap().unwrap().success());
 }

@@ -200,7 +200,7 @@ async fn filter_alone_shows_no_foreign_row(app: TestApp) {
             );
         }
     }
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     let of_each = [
         (&app.prod, PROD, 1.0),
         (&app.test, TEST, 2.0),

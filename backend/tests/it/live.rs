@@ -47,7 +47,7 @@ async fn begun(app: &TestApp, socket: &mut Socket) {
 
 async fn points_arrive_as_they_are_written(app: TestApp) {
     for token in [app.prod.clone(), app.person("viewer")] {
-        let mut socket = Socket::introduced(&app, &token).await;
+        let mut socket = Socket::introduced(&app.endpoint(), &token).await;
         socket.follow("1", PROD, &["*"], json!(null)).await;
         begun(&app, &mut socket).await;
         let written = json!([batch("b", &[(9, 9.0), (8, 8.0)]), batch("a", &[(1, 1.0)])]);
@@ -74,7 +74,7 @@ async fn only_named_series_arrive(app: TestApp) {
         (&["*"], &[keys[0], keys[2], keys[1], "b", "last"]),
     ] {
         // The first time round none of the series exists yet.
-        let mut socket = Socket::introduced(&app, &app.prod).await;
+        let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
         socket.follow("1", PROD, wanted, json!(START)).await;
         for key in keys {
             app.ingest(&app.prod, PROD, key, &[(1, 1.0)]).await;
@@ -94,7 +94,7 @@ async fn only_named_series_arrive(app: TestApp) {
 async fn resumed_subscription_gets_each_point_once(app: TestApp) {
     const COUNT: i64 = 60;
     let mut cursor = json!(START);
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     socket.follow("1", PROD, &["a"], cursor.clone()).await;
     let writing = async {
         for i in 0..COUNT {
@@ -114,7 +114,7 @@ async fn resumed_subscription_gets_each_point_once(app: TestApp) {
             events += 1;
             if events % 3 == 0 {
                 // Cut without a word, and resumed a while later.
-                socket = Socket::introduced(&app, &app.prod).await;
+                socket = Socket::introduced(&app.endpoint(), &app.prod).await;
                 socket.follow("1", PROD, &["a"], cursor.clone()).await;
             }
         }
@@ -125,10 +125,10 @@ async fn resumed_subscription_gets_each_point_once(app: TestApp) {
 }
 
 async fn resumed_at_a_place_that_was_never_given_is_refused(app: TestApp) {
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     let far = "ZXZlbnQKOTk5"; // event, 999
     for (id, after) in [("1", "no cursor"), ("2", far)] {
-        let mut other = Socket::introduced(&app, &app.prod).await;
+        let mut other = Socket::introduced(&app.endpoint(), &app.prod).await;
         other.send(subscribe(id, &["*"], json!(after))).await;
         let refused = other.next().await;
         assert_eq!(refused["type"], "error");
@@ -152,7 +152,7 @@ fn subscribe(id: &str, series: &[&str], after: Value) -> Value {
 }
 
 async fn completed_operation_is_silent_and_the_other_goes_on(app: TestApp) {
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     socket.follow("1", PROD, &["a"], json!(null)).await;
     socket.follow("2", PROD, &["begun"], json!(null)).await;
     begun(&app, &mut socket).await;
@@ -167,7 +167,7 @@ async fn completed_operation_is_silent_and_the_other_goes_on(app: TestApp) {
 }
 
 async fn access_that_is_taken_away_ends_the_subscription(app: TestApp) {
-    let mut socket = Socket::introduced(&app, &app.person("viewer")).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.person("viewer")).await;
     socket.follow("1", PROD, &["*"], json!(null)).await;
     begun(&app, &mut socket).await;
     let scope = app.operate(PROD).await;
@@ -190,45 +190,45 @@ async fn protocol_faults_end_the_connection_by_their_code(app: TestApp) {
         r#"{"type":"unknown"}"#,
         r#"{"type":"subscribe"}"#,
     ] {
-        let mut socket = Socket::introduced(&app, &app.prod).await;
+        let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
         socket.send_raw(Message::text(text)).await;
         assert_eq!(socket.close_code().await, 4400, "{text}");
     }
-    let mut socket = Socket::open(&app).await;
+    let mut socket = Socket::open(&app.endpoint()).await;
     socket.send_raw(Message::binary(vec![1_u8])).await;
     assert_eq!(socket.close_code().await, 4400);
 
-    let mut socket = Socket::open(&app).await;
+    let mut socket = Socket::open(&app.endpoint()).await;
     socket.send(subscribe("1", &["*"], json!(null))).await;
     assert_eq!(socket.close_code().await, 4401);
 
     for token in ["sdl_garbled", "gho_neverissued", ""] {
-        let mut socket = Socket::open(&app).await;
+        let mut socket = Socket::open(&app.endpoint()).await;
         socket.init(token).await;
         assert_eq!(socket.close_code().await, 4403, "{token}");
     }
 
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     socket.follow("1", PROD, &["*"], json!(null)).await;
     socket.send(subscribe("1", &["a"], json!(null))).await;
     assert_eq!(socket.close_code().await, 4409);
 
-    let mut socket = Socket::introduced(&app, &app.prod).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
     socket.init(&app.prod).await;
     assert_eq!(socket.close_code().await, 4429);
 }
 
 async fn stopping_server_says_going_away(app: TestApp) {
-    let mut introduced = Socket::introduced(&app, &app.prod).await;
+    let mut introduced = Socket::introduced(&app.endpoint(), &app.prod).await;
     introduced.follow("1", PROD, &["*"], json!(null)).await;
-    let mut idle = Socket::introduced(&app, &app.prod).await;
+    let mut idle = Socket::introduced(&app.endpoint(), &app.prod).await;
     app.stop();
     assert_eq!(introduced.close_code().await, 1001);
     assert_eq!(idle.close_code().await, 1001);
 }
 
 async fn queries_and_pings_are_answered_too(app: TestApp) {
-    let mut socket = Socket::introduced(&app, &app.person("viewer")).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &app.person("viewer")).await;
     let payload = json!({ "query": "{ viewer { login kind } }" });
     socket
         .send(json!({ "id": "q", "type": "subscribe", "payload": payload }))

@@ -9,8 +9,7 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
-
-use crate::app::TestApp;
+use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where a tenant's events begin: `event`, 0.
@@ -24,9 +23,9 @@ const POINTS_ADDED: &str = "subscription ($tenant: String!, $series: [String!]!,
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// A connection that has not introduced itself.
-    pub async fn open(app: &TestApp) -> Self {
-        let mut url = app.endpoint();
+    /// A connection to `endpoint` that has not introduced itself.
+    pub async fn open(endpoint: &Url) -> Self {
+        let mut url = endpoint.clone();
         url.set_scheme("ws").unwrap();
         let mut request = url.as_str().into_client_request().unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
@@ -42,8 +41,8 @@ impl Socket {
     }
 
     /// A connection of whoever has `token`.
-    pub async fn introduced(app: &TestApp, token: &str) -> Self {
-        let mut socket = Socket::open(app).await;
+    pub async fn introduced(endpoint: &Url, token: &str) -> Self {
+        let mut socket = Socket::open(endpoint).await;
         socket.init(token).await;
         assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
         socket

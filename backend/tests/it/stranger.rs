@@ -79,7 +79,7 @@ async fn subscription_to_a_foreign_tenant_is_one_to_an_absent_tenant(app: TestAp
     app.ingest(&app.foreign, FOREIGN, "a", &[(1, 1.0)]).await;
     let mut ends = Vec::new();
     for tenant in [FOREIGN, ABSENT] {
-        let mut socket = Socket::introduced(&app, &app.prod).await;
+        let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
         let query = "subscription ($tenant: String!) { pointsAdded(tenant: $tenant, series: [\"*\"]) { cursor } }";
         let payload = json!({ "query": query, "variables": { "tenant": tenant } });
         socket
