@@ -21,8 +21,10 @@ use crate::{
     tenant::graphql::parse_match,
 };
 
-/// Batches in one event.
-const MOST_BATCHES: usize = 500;
+/// Batches read for one event.
+const MOST_BATCHES: usize = 64;
+/// Points in one event, unless a single batch holds more.
+const MOST_POINTS: i64 = 50_000;
 /// Texts in one subscription.
 const MOST_MATCHES: usize = 200;
 /// Looks for new points at least this often: another process may have written them.
@@ -189,8 +191,19 @@ impl Follower {
             .look::<Viewer>(principal, &self.tenant)
             .await
             .map_err(ended)?;
-        let batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
+        let mut batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
         self.more = batches.len() == MOST_BATCHES;
+        // Whoever was away for long gets it in several events, none of them large.
+        let mut points = 0;
+        let fit = batches.iter().take_while(|batch| {
+            points += i64::from(batch.points);
+            points <= MOST_POINTS
+        });
+        let fit = fit.count().max(1);
+        if fit < batches.len() {
+            batches.truncate(fit);
+            self.more = true;
+        }
         let Some(last) = batches.last() else {
             return Ok(None);
         };

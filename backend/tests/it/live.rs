@@ -18,6 +18,7 @@ on_both! {
     points_arrive_as_they_are_written,
     only_named_series_arrive,
     resumed_subscription_gets_each_point_once,
+    long_absence_comes_in_several_events,
     resumed_at_a_place_that_was_never_given_is_refused,
     completed_operation_is_silent_and_the_other_goes_on,
     access_that_is_taken_away_ends_the_subscription,
@@ -123,6 +124,21 @@ async fn resumed_subscription_gets_each_point_once(app: TestApp) {
     };
     let ((), seen) = tokio::join!(writing, reading);
     assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+}
+
+async fn long_absence_comes_in_several_events(app: TestApp) {
+    const EACH: i64 = 30_000;
+    for start in [0, EACH, 2 * EACH] {
+        let points: Vec<(i64, f64)> = (start..start + EACH).map(|time| (time, 0.5)).collect();
+        app.ingest(&app.prod, PROD, "a", &points).await;
+    }
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+    socket.follow("1", PROD, &["a"], json!(START)).await;
+    for start in [0, EACH, 2 * EACH] {
+        let (_, added) = socket.event().await;
+        let times: Vec<i64> = added[0].1.iter().map(|(time, _)| *time).collect();
+        assert_eq!(times, (start..start + EACH).collect::<Vec<_>>());
+    }
 }
 
 async fn resumed_at_a_place_that_was_never_given_is_refused(app: TestApp) {
