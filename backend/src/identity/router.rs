@@ -43,6 +43,7 @@ struct Wanted {
 
 async fn begin(
     State(identity): State<Identity>,
+    headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Response {
     let return_to = wanted
@@ -52,6 +53,9 @@ async fn begin(
     let Some(app) = &identity.0.app else {
         return stopped(&identity, Stop::NotConfigured);
     };
+    if let Some(login) = identity.0.site.own_login(&headers, &return_to) {
+        return redirect(login.as_str(), &[]);
+    }
     let begun = app.oauth.begin();
     let login = Login {
         state: begun.state,

@@ -1,6 +1,9 @@
 //! The site's own address: what is of our own pages, where a browser may be sent, and its cookies.
 
-use axum::http::{HeaderMap, header::ORIGIN};
+use axum::http::{
+    HeaderMap,
+    header::{HOST, ORIGIN},
+};
 use cookie::{Cookie, SameSite, time::Duration};
 use url::{Host, Position, Url};
 
@@ -29,21 +32,24 @@ pub(super) enum CookieKind {
     Login,
 }
 
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 impl Site {
     /// The site at `url`.
     ///
     /// # Errors
     /// [`Error::BadInput`] for anything but `https://HOST` and `http://` on a loopback address.
     pub(super) fn new(url: Url) -> Result<Self> {
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
         let secure = match url.scheme() {
             "https" => true,
-            "http" if loopback => false,
+            "http" if is_loopback(&url) => false,
             _ => {
                 return Err(Error::bad_input(format!(
                     "the public URL {url} would send sign-ins over the network in clear: set --public-url \
@@ -101,6 +107,19 @@ impl Site {
             }
             _ => "/".to_owned(),
         }
+    }
+
+    /// Where a sign-in must begin instead, when it was begun under another name of this machine:
+    /// `localhost` and `127.0.0.1` share no cookies, and GitHub sends the browser back to one of them.
+    pub(super) fn own_login(&self, headers: &HeaderMap, return_to: &str) -> Option<Url> {
+        let asked = headers.get(HOST)?.to_str().ok()?;
+        let other = Url::parse(&format!("http://{asked}")).ok()?;
+        if self.secure || !is_loopback(&other) || other.host() == self.url.host() {
+            return None;
+        }
+        let mut login = self.url.join("/auth/login").ok()?;
+        login.query_pairs_mut().append_pair("return_to", return_to);
+        Some(login)
     }
 
     fn name(&self, kind: CookieKind) -> &'static str {
@@ -250,5 +269,22 @@ mod tests {
             set,
             "sundial=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=60"
         );
+    }
+
+    #[test]
+    fn sign_in_begins_at_the_site_s_own_name_of_this_machine() {
+        let begun = |url, host: &str| {
+            let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
+            let login = site(url).unwrap().own_login(&headers, "/t/a?b");
+            login.map(String::from)
+        };
+        let local = "http://127.0.0.1:8080";
+        let own = "http://127.0.0.1:8080/auth/login?return_to=%2Ft%2Fa%3Fb";
+        assert_eq!(begun(local, "localhost:8080").as_deref(), Some(own));
+        assert_eq!(begun(local, "[::1]:8080").as_deref(), Some(own));
+        assert_eq!(begun(local, "127.0.0.1:8080"), None);
+        // Whatever name a proxy gives the server is the proxy's affair.
+        assert_eq!(begun(local, "backend:8080"), None);
+        assert_eq!(begun("https://sundial.example.org", "localhost:8080"), None);
     }
 }
