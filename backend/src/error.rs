@@ -26,9 +26,20 @@ pub enum Error {
     /// The query asks for more than one request may.
     #[error("{0}")]
     TooCostly(String),
+    /// The asker sends more requests than one may.
+    #[error("too many requests: try again in {retry_after} s, and send fewer at once")]
+    RateLimited {
+        /// Seconds until the next one is taken.
+        retry_after: u32,
+    },
     /// GitHub did not answer, so nobody can be checked.
-    #[error("GitHub can't be asked at the moment ({0}); try again shortly")]
-    GithubUnavailable(String),
+    #[error("GitHub can't be asked at the moment ({words}); try again in {retry_after} s")]
+    GithubUnavailable {
+        /// Why.
+        words: String,
+        /// Seconds until it is worth asking again.
+        retry_after: u32,
+    },
     /// A fault of the server's own.
     #[error("{0}")]
     Internal(String),
@@ -47,8 +58,19 @@ impl Error {
             Error::BadInput(_) => "BAD_USER_INPUT",
             Error::Conflict(_) => "CONFLICT",
             Error::TooCostly(_) => "QUERY_TOO_COSTLY",
-            Error::GithubUnavailable(_) => "GITHUB_UNAVAILABLE",
+            Error::RateLimited { .. } => "RATE_LIMITED",
+            Error::GithubUnavailable { .. } => "GITHUB_UNAVAILABLE",
             Error::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// Seconds after which the same request may fare better, where that is known.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Error::RateLimited { retry_after } | Error::GithubUnavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            _ => None,
         }
     }
 

@@ -65,7 +65,14 @@ pub async fn answer(
     };
     match handle(app, media, method, uri, headers, body).await {
         Ok(response) => response,
-        Err((status, error)) => media.respond(status, refusal(&error)),
+        Err((status, error)) => {
+            let mut response = media.respond(status, refusal(&error));
+            if let Some(seconds) = error.retry_after() {
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
     }
 }
 
@@ -109,7 +116,7 @@ async fn handle(
         .map_err(|error| {
             let status = match error {
                 Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-                Error::GithubUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Error::GithubUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             };
             (status, error)
@@ -327,9 +334,6 @@ impl Media {
                     StatusCode::UNAUTHORIZED => {
                         headers
                             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                    }
-                    StatusCode::SERVICE_UNAVAILABLE => {
-                        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
                     }
                     StatusCode::METHOD_NOT_ALLOWED => {
                         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));

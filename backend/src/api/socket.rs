@@ -183,7 +183,7 @@ impl Connection {
         match Asker::check(self.app.identity.clone(), proof).await {
             Ok(asker) => self.asker = Some(asker),
             Err(Error::Unauthenticated(_)) => return Err(FORBIDDEN),
-            Err(Error::GithubUnavailable(_)) => {
+            Err(Error::GithubUnavailable { .. }) => {
                 return Err(Close(1013, "GitHub can't be asked at the moment"));
             }
             Err(error) => {

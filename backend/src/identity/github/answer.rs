@@ -17,6 +17,9 @@ const FOREIGN: &str = "GitHub says that this token is not one of Sundial's sign-
 const NARROW: &str = "the GitHub token may not read memberships (scope read:org is missing, or \
     single sign-on is asked for): sign in again at /auth/login and leave the scope ticked";
 
+/// When GitHub does not say itself, seconds.
+const RETRY_AFTER: u32 = 10;
+
 /// Why a token's owner is not known.
 #[derive(Clone, Debug)]
 pub(in crate::identity) enum Fault {
@@ -33,7 +36,10 @@ impl From<Fault> for Error {
         match fault {
             Fault::Foreign => Error::Unauthenticated(FOREIGN),
             Fault::Narrow => Error::Unauthenticated(NARROW),
-            Fault::Unavailable(words) => Error::GithubUnavailable(words),
+            Fault::Unavailable(words) => Error::GithubUnavailable {
+                words,
+                retry_after: RETRY_AFTER,
+            },
         }
     }
 }
