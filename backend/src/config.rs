@@ -102,6 +102,9 @@ pub struct ServeConfig {
     /// Address that people type; sign-in returns there [default: http:// and the listen address]
     #[arg(long, env = "SUNDIAL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
+    /// The only tenant of this deployment; its database role is bound to it (`sundial migrate up`) [default: all tenants]
+    #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG")]
+    pub tenant: Option<String>,
     /// Log lines: `auto` is pretty on a terminal and JSON elsewhere
     #[arg(
         long,
@@ -130,6 +133,11 @@ pub enum LogFormat {
 }
 
 impl ServeConfig {
+    /// The tenant that the deployment is pinned to, if it is. Deployments pass what is not set as an empty text.
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref().filter(|slug| !slug.is_empty())
+    }
+
     /// The address that people type, without a slash at its end.
     pub fn public_url(&self) -> Url {
         let fallback = || Url::parse(&format!("http://{}", self.listen));

@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use sundial::{
     api::schema,
-    command::{apply, check, migrate, serve, token},
+    command::{apply, check, migrate, say, serve, token},
     config::{self, LogFormat, ServeConfig},
 };
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
@@ -63,10 +63,7 @@ fn main() -> ExitCode {
             Command::Migrate(command) => migrate::run(command).await,
             Command::Apply(command) => apply::run(command).await,
             Command::Token(command) => token::run(command).await,
-            Command::Schema => {
-                print!("{}", schema::sdl());
-                Ok(())
-            }
+            Command::Schema => say(schema::sdl().trim_end()),
             Command::Check(config) => check::run(*config).await,
         }
     });

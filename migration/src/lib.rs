@@ -1,7 +1,6 @@
 //! The database's tables, one change a file, up and down, on SQLite and PostgreSQL alike.
 //!
-//! Invariant: every table with a `tenant_id` has row-level security ENABLEd and FORCEd on PostgreSQL, in the same change
-//! that creates it. Keys start with `tenant_id`. Times are `bigint` microseconds since 1970 UTC.
+//! Invariant: every table with a `tenant_id`, and `tenant` itself, has row-level security ENABLEd and FORCEd on PostgreSQL. Keys start with `tenant_id`. Times are `bigint` microseconds since 1970 UTC.
 
 mod fence;
 mod m20261124_000001_create_tenant;
@@ -9,6 +8,9 @@ mod m20261124_000002_create_account;
 mod m20261124_000003_create_ingest_token;
 mod m20261124_000004_create_series;
 mod m20261124_000005_create_batch;
+mod m20261124_000006_fence_account;
+mod m20261124_000007_create_audit_event;
+mod m20261124_000008_limit_ingest_token;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -25,6 +27,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_create_ingest_token::Migration),
             Box::new(m20261124_000004_create_series::Migration),
             Box::new(m20261124_000005_create_batch::Migration),
+            Box::new(m20261124_000006_fence_account::Migration),
+            Box::new(m20261124_000007_create_audit_event::Migration),
+            Box::new(m20261124_000008_limit_ingest_token::Migration),
         ]
     }
 }

@@ -6,13 +6,14 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::{
-    command::open,
+    command::{open, say},
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
         Admin, TenantScope, system,
         table::{
             access_rule::{self, RoleName},
+            audit_event::Action,
             tenant,
         },
     },
@@ -96,6 +97,7 @@ pub async fn run(command: Apply) -> Result<()> {
     let file =
         parse(&text).map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
     let pool = open(&command.database).await?;
+    let now = now();
     for tenant in &file.tenants {
         let environment = match tenant.environment {
             Environment::Prod => tenant::Environment::Prod,
@@ -107,10 +109,20 @@ pub async fn run(command: Apply) -> Result<()> {
             &tenant.name,
             &tenant.group,
             environment,
-            now(),
+            now,
         )
         .await?;
-        let changes = set_rules(&scope, tenant).await?;
+        if made {
+            scope
+                .audit(
+                    Action::TenantSet,
+                    &format!("tenant {}", tenant.slug),
+                    "made",
+                    now,
+                )
+                .await?;
+        }
+        let changes = store::set_access_rules(&scope, &rules(&scope, tenant), now).await?;
         let what = match (made, changes.is_empty()) {
             (true, _) => "new",
             (false, true) => "as it was",
@@ -120,50 +132,30 @@ pub async fn run(command: Apply) -> Result<()> {
         if !command.dry_run {
             scope.commit().await?;
         }
-        println!("{}: {what}", tenant.slug);
+        say(format_args!("{}: {what}", tenant.slug))?;
         for change in changes {
-            println!("  {change}");
+            say(format_args!("  {change}"))?;
         }
     }
     if command.dry_run {
-        println!("nothing was written: this was a dry run");
+        say("nothing was written: this was a dry run")?;
     }
     pool.close().await;
     Ok(())
 }
 
-async fn set_rules(scope: &TenantScope<Admin>, tenant: &Tenant) -> Result<Vec<String>> {
-    let before: BTreeSet<_> = store::access_rules(scope)
-        .await?
-        .iter()
-        .map(describe)
-        .collect();
-    let rules: Vec<access_rule::Model> = tenant
-        .access
-        .iter()
-        .map(|rule| access_rule::Model {
-            tenant_id: scope.tenant().id,
-            organization: rule.organization.to_lowercase(),
-            team: rule.team.as_deref().unwrap_or_default().to_lowercase(),
-            role: match rule.role {
-                Role::Viewer => RoleName::Viewer,
-                Role::Editor => RoleName::Editor,
-                Role::Admin => RoleName::Admin,
-            },
-        })
-        .collect();
-    let after: BTreeSet<_> = rules.iter().map(describe).collect();
-    store::set_access_rules(scope, rules).await?;
-    let lost = before.difference(&after).map(|rule| format!("- {rule}"));
-    let gained = after.difference(&before).map(|rule| format!("+ {rule}"));
-    Ok(lost.chain(gained).collect())
-}
-
-fn describe(rule: &access_rule::Model) -> String {
-    match rule.team.as_str() {
-        "" => format!("every member of {}: {:?}", rule.organization, rule.role),
-        team => format!("team {}/{team}: {:?}", rule.organization, rule.role),
-    }
+fn rules(scope: &TenantScope<Admin>, tenant: &Tenant) -> Vec<access_rule::Model> {
+    let rules = tenant.access.iter().map(|rule| access_rule::Model {
+        tenant_id: scope.tenant().id,
+        organization: rule.organization.to_lowercase(),
+        team: rule.team.as_deref().unwrap_or_default().to_lowercase(),
+        role: match rule.role {
+            Role::Viewer => RoleName::Viewer,
+            Role::Editor => RoleName::Editor,
+            Role::Admin => RoleName::Admin,
+        },
+    });
+    rules.collect()
 }
 
 fn parse(text: &str) -> Result<File, String> {

@@ -1,112 +1,144 @@
 //! `sundial check`: what a deployment needs, each ok or what to do.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::Response;
 
 use crate::{
-    config::ServeConfig,
+    command::say,
+    config::{GithubConfig, ServeConfig},
     error::{Error, Result},
     guard::{Backend, Pool, system},
 };
 
 /// The clock may be off by this many seconds before points and sessions go wrong.
 const CLOCK: i64 = 30;
+/// How long GitHub may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`Error::Conflict`] when something is not as it must be; each is told before.
 pub async fn run(config: ServeConfig) -> Result<()> {
-    let mut faults = 0;
-    let mut tell = |what: &str, problems: Vec<String>| {
-        if problems.is_empty() {
-            println!("ok    {what}");
-        }
-        for problem in problems {
-            faults += 1;
-            println!("FAULT {what}: {problem}");
-        }
-    };
+    let mut report = Report { faults: 0 };
     match Pool::open(&config.database.url, config.database.connections).await {
         Ok(pool) => {
-            tell("database", Vec::new());
-            let missing = pool
-                .migrations()
-                .await
-                .into_iter()
-                .filter(|(_, applied)| !applied);
-            let missing: Vec<String> = missing.map(|(name, _)| name).collect();
-            let to_do = || {
-                format!(
-                    "{} are missing: run `sundial migrate up`",
-                    missing.join(", ")
-                )
-            };
-            tell(
-                "migrations",
-                if missing.is_empty() {
-                    Vec::new()
-                } else {
-                    vec![to_do()]
-                },
-            );
-            match pool.backend() {
-                Backend::Postgres => tell("row-level security", system::fence_faults(&pool).await?),
-                Backend::Sqlite => println!(
-                    "-     row-level security: SQLite has none; the file is this deployment's own"
-                ),
-            }
+            report.ok("database")?;
+            let checked = check_database(&mut report, &pool, config.tenant()).await;
             pool.close().await;
+            checked?;
         }
-        Err(error) => tell("database", vec![error.to_string()]),
+        Err(error) => report.fault("database", error)?,
     }
     match config.github.credentials() {
-        Ok(Some(_)) => tell("sign-in", Vec::new()),
-        Ok(None) => println!(
-            "-     sign-in: no OAuth app is set, so only ingest tokens count; see SUNDIAL_GITHUB_CLIENT_ID"
-        ),
-        Err(error) => tell("sign-in", vec![error.to_string()]),
+        Ok(Some(_)) => report.ok("sign-in")?,
+        Ok(None) => report.open(
+            "sign-in: no OAuth app is set, so only ingest tokens count; see SUNDIAL_GITHUB_CLIENT_ID",
+        )?,
+        Err(error) => report.fault("sign-in", error)?,
     }
-    match reqwest::Client::new()
-        .get(config.github.api_url.clone())
-        .header("user-agent", "sundial")
-        .timeout(std::time::Duration::from_secs(10))
-        .send()
-        .await
-    {
-        Ok(response) => {
-            tell("GitHub", Vec::new());
-            let date = response
-                .headers()
-                .get("date")
-                .and_then(|date| date.to_str().ok());
-            let theirs = date
-                .and_then(|date| rfc2822::parse(date).ok())
-                .map(|date| date.timestamp());
-            if let Some(theirs) = theirs {
-                let off = Timestamp::now().as_second() - theirs.as_second();
-                let problem = format!("differs from GitHub's by {off} s: set it by NTP");
-                tell(
-                    "clock",
-                    if off.abs() > CLOCK {
-                        vec![problem]
-                    } else {
-                        Vec::new()
-                    },
-                );
-            }
-        }
-        Err(error) => tell(
-            "GitHub",
-            vec![format!(
-                "{} does not answer: {}",
-                config.github.api_url,
-                error.without_url()
-            )],
-        ),
-    }
-    match faults {
+    check_github(&mut report, &config.github).await?;
+    match report.faults {
         0 => Ok(()),
         1 => Err(Error::Conflict("1 fault".into())),
         many => Err(Error::Conflict(format!("{many} faults"))),
+    }
+}
+
+async fn check_database(report: &mut Report, pool: &Pool, tenant: Option<&str>) -> Result<()> {
+    let migrations = pool.migrations().await;
+    let missing = migrations.into_iter().filter(|(_, applied)| !applied);
+    let missing: Vec<String> = missing.map(|(name, _)| name).collect();
+    if !missing.is_empty() {
+        let words = missing.join(", ");
+        // Nothing else can be told of tables that are not there.
+        return report.fault(
+            "migrations",
+            format!("{words} are missing: run `sundial migrate up`"),
+        );
+    }
+    report.ok("migrations")?;
+    let mut pool = pool.clone();
+    if let Some(slug) = tenant {
+        match pool.clone().pinned_to(slug).await {
+            Ok(pinned) => {
+                report.ok("tenant")?;
+                pool = pinned;
+            }
+            Err(error) => {
+                let words = format!("{slug}: {error}; make it with `sundial apply`");
+                report.fault("tenant", words)?;
+            }
+        }
+    }
+    if pool.backend() == Backend::Sqlite {
+        return report
+            .open("row-level security: SQLite has none; the file is this deployment's own");
+    }
+    let faults = system::fence_faults(&pool).await?;
+    for fault in &faults {
+        report.fault("row-level security", fault)?;
+    }
+    if faults.is_empty() {
+        report.ok("row-level security")?;
+    }
+    Ok(())
+}
+
+async fn check_github(report: &mut Report, github: &GithubConfig) -> Result<()> {
+    let asked = reqwest::Client::new()
+        .get(github.api_url.clone())
+        .header("user-agent", "sundial")
+        .timeout(TIMEOUT)
+        .send()
+        .await;
+    let response = match asked {
+        Ok(response) => response,
+        Err(error) => {
+            let error = error.without_url();
+            return report.fault(
+                "GitHub",
+                format!("{} does not answer: {error}", github.api_url),
+            );
+        }
+    };
+    report.ok("GitHub")?;
+    let Some(theirs) = date(&response) else {
+        return Ok(());
+    };
+    let off = Timestamp::now().as_second() - theirs.as_second();
+    if off.abs() > CLOCK {
+        return report.fault(
+            "clock",
+            format!("differs from GitHub's by {off} s: set it by NTP"),
+        );
+    }
+    report.ok("clock")
+}
+
+fn date(response: &Response) -> Option<Timestamp> {
+    let date = response.headers().get("date")?.to_str().ok()?;
+    Some(rfc2822::parse(date).ok()?.timestamp())
+}
+
+/// What is told, a line for each thing that was looked at.
+struct Report {
+    faults: usize,
+}
+
+impl Report {
+    fn ok(&self, what: &str) -> Result<()> {
+        say(format_args!("ok    {what}"))
+    }
+
+    fn open(&self, words: &str) -> Result<()> {
+        say(format_args!("-     {words}"))
+    }
+
+    fn fault(&mut self, what: &str, problem: impl std::fmt::Display) -> Result<()> {
+        self.faults += 1;
+        say(format_args!("FAULT {what}: {problem}"))
     }
 }

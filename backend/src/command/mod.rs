@@ -6,17 +6,35 @@ pub mod migrate;
 pub mod serve;
 pub mod token;
 
+use std::io::{ErrorKind, Write};
+
 use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{Backend, Pool},
 };
 
+/// Prints one line of a command's result. A reader that has heard enough (`| head -1`) is no fault.
+///
+/// # Errors
+/// [`Error::Conflict`] when it can't be written: a full disk, say.
+pub fn say(line: impl std::fmt::Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Conflict(format!(
+            "the result can't be written to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The database of `config`, ready to be used: SQLite is brought up to date, PostgreSQL must be.
 async fn open(config: &DatabaseConfig) -> Result<Pool> {
     let pool = Pool::open(&config.url, config.connections).await?;
     match pool.backend() {
-        Backend::Sqlite => pool.migrate_up().await?,
+        Backend::Sqlite => {
+            pool.migrate_up().await?;
+            migrate::forget_audit_events(&pool, migrate::AUDIT_DAYS).await?;
+        }
         Backend::Postgres => {
             let migrations = pool.migrations().await;
             let missing = migrations.iter().filter(|(_, applied)| !applied).count();

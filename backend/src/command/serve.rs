@@ -28,9 +28,21 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     let metrics = record_metrics()?;
     let public = listen(config.listen, "--listen").await?;
     let management = listen(config.management_listen, "--management-listen").await?;
-    let pool = open(&config.database).await?;
-    for fault in system::fence_faults(&pool).await? {
-        tracing::warn!("the second fence is not in force: {fault}");
+    let mut pool = open(&config.database).await?;
+    if let Some(slug) = config.tenant() {
+        pool = pool.pinned_to(slug).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::bad_input(format!(
+                "there is no tenant {slug} to serve (--tenant): make it with `sundial apply`"
+            )),
+            other => other,
+        })?;
+    }
+    let faults = system::fence_faults(&pool).await?;
+    if !faults.is_empty() {
+        return Err(Error::Conflict(format!(
+            "the second fence is not in force, so nothing is served:\n- {}",
+            faults.join("\n- ")
+        )));
     }
     let public_url = config.public_url();
     let identity = Identity::new(&config.github, public_url.clone(), pool.clone())?;

@@ -1,16 +1,19 @@
 //! `sundial token`: ingest tokens, for the first administrator and for scripts.
 
+use std::io::Write;
+
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    command::open,
+    command::{open, say},
     config::DatabaseConfig,
-    error::Result,
+    error::{Error, Result},
     guard::system,
     identity::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
     request::now,
+    series::SeriesMatch,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -49,6 +52,9 @@ enum Action {
         /// Refused after this many days [default: never]
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..=36_500))]
         days: Option<i64>,
+        /// Limited to these series, `clock.*` say; may be given several times [default: all series]
+        #[arg(long, value_name = "PATTERN")]
+        series: Vec<String>,
     },
     /// List the tenant's tokens
     List {
@@ -93,11 +99,19 @@ pub async fn run(command: Token) -> Result<()> {
     let now = now();
     let expiry = |days: Option<i64>| days.map(|days| now + days * DAY);
     match command.action {
-        Action::Create { name, days, .. } => {
-            let token =
-                create_token(&scope, &TokenName::try_from(name)?, expiry(days), now).await?;
+        Action::Create {
+            name, days, series, ..
+        } => {
+            let name = TokenName::try_from(name)?;
+            for pattern in &series {
+                pattern
+                    .parse::<SeriesMatch>()
+                    .map_err(|error| Error::bad_input(format!("--series {pattern}: {error}")))?;
+            }
+            let limit = (!series.is_empty()).then_some(series.as_slice());
+            let (id, token) = create_token(&scope, &name, limit, expiry(days), now).await?;
             scope.commit().await?;
-            println!("{}", token.expose_secret());
+            show(id, &token)?;
         }
         Action::List { .. } => {
             let tokens = list_tokens(&scope).await?;
@@ -111,15 +125,17 @@ pub async fn run(command: Token) -> Result<()> {
                 );
             }
             for token in tokens {
-                println!(
-                    "{:>4}  {}  created {}  expires {}  revoked {}  used {}",
+                let series = token.series.map(|series| series.replace('\n', ", "));
+                say(format_args!(
+                    "{:>4}  {}  series {}  created {}  expires {}  revoked {}  used {}",
                     token.id,
                     token.name,
+                    series.as_deref().unwrap_or("all"),
                     time(Some(token.created_at)),
                     time(token.expires_at),
                     time(token.revoked_at),
                     time(token.used_at),
-                );
+                ))?;
             }
         }
         Action::Rotate {
@@ -128,18 +144,28 @@ pub async fn run(command: Token) -> Result<()> {
             days,
             ..
         } => {
-            let token = rotate_token(&scope, id, overlap_hours * HOUR, expiry(days), now).await?;
+            let (new, token) =
+                rotate_token(&scope, id, overlap_hours * HOUR, expiry(days), now).await?;
             scope.commit().await?;
-            println!("{}", token.expose_secret());
+            show(new, &token)?;
         }
         Action::Revoke { id, .. } => {
             revoke_token(&scope, id, now).await?;
             scope.commit().await?;
-            println!("token {id} counts no more");
+            say(format_args!("token {id} counts no more"))?;
         }
     }
     pool.close().await;
     Ok(())
+}
+
+/// Prints a token, which nobody can see a second time.
+fn show(id: i32, token: &SecretString) -> Result<()> {
+    writeln!(std::io::stdout(), "{}", token.expose_secret()).map_err(|error| {
+        Error::Conflict(format!(
+            "token {id} was made and could not be shown ({error}): revoke it, and make another"
+        ))
+    })
 }
 
 fn time(micros: Option<i64>) -> String {

@@ -6,10 +6,15 @@
 //! - [`TenantScope`] puts `tenant_id` into every statement, and offers writes from [`Editor`] up.
 //! - On PostgreSQL each transaction is bound to its tenant besides (`SET LOCAL app.tenant`), and
 //!   row-level security holds alone should the filter ever be missing.
+//! - A deployment that is pinned to a tenant has nothing of another: neither by its pool, nor by the
+//!   database role that it logs in as.
 //!
 //! Invariant: no `DatabaseConnection` and no transaction leaves this module. Unscoped queries stand
 //! in [`system`], each a named function with its reason.
 
+mod audit;
+mod filter;
+mod member;
 mod pool;
 mod principal;
 mod query;
@@ -21,6 +26,7 @@ pub mod table;
 mod token;
 mod transaction;
 
+pub use member::Member;
 pub use pool::{Backend, Pool};
 pub use principal::{Memberships, Person, Principal, Token};
 pub use query::Scoped;

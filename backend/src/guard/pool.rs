@@ -14,14 +14,18 @@ use crate::{
     error::{Error, Result},
     guard::{
         AtLeast, Editor, Principal, Role, Snapshot, TenantScope,
-        scope::enter,
+        scope::{enter, named},
         transaction::{Access, Transaction},
     },
 };
 
 /// The database. Cheap to clone; holds the only connection and hands out scopes, never itself.
 #[derive(Clone)]
-pub struct Pool(Arc<Inner>);
+pub struct Pool {
+    inner: Arc<Inner>,
+    /// The tenant that the deployment is pinned to, or 0.
+    home: i32,
+}
 
 struct Inner {
     connection: DatabaseConnection,
@@ -100,10 +104,23 @@ impl Pool {
         let connection = Database::connect(options)
             .await
             .map_err(|error| Error::internal("the database can't be reached", error))?;
-        Ok(Pool(Arc::new(Inner {
-            connection,
-            writer: Arc::new(Semaphore::new(1)),
-        })))
+        Ok(Pool {
+            inner: Arc::new(Inner {
+                connection,
+                writer: Arc::new(Semaphore::new(1)),
+            }),
+            home: 0,
+        })
+    }
+
+    /// The same pool, with nothing in it but the tenant named `slug`: for a deployment of one tenant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such tenant.
+    pub async fn pinned_to(self, slug: &str) -> Result<Self> {
+        let tenant = named(&self.read(), slug).await?;
+        let home = tenant.ok_or(Error::NotFound("tenant"))?.id;
+        Ok(Pool { home, ..self })
     }
 
     /// Which database this is.
@@ -196,10 +213,15 @@ impl Pool {
     }
 
     pub(in crate::guard) fn connection(&self) -> &DatabaseConnection {
-        &self.0.connection
+        &self.inner.connection
     }
 
     pub(in crate::guard) fn writer(&self) -> Arc<Semaphore> {
-        self.0.writer.clone()
+        self.inner.writer.clone()
+    }
+
+    /// The tenant that the deployment is pinned to, or 0 where it serves all of them.
+    pub(in crate::guard) fn home(&self) -> i32 {
+        self.home
     }
 }

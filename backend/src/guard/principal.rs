@@ -43,8 +43,12 @@ pub struct Memberships {
 pub struct Token {
     /// The tenant that it was made for.
     pub(crate) tenant_id: i32,
+    /// Its number within the tenant.
+    pub(crate) id: i32,
     /// The name it was given, to be shown.
     pub name: String,
+    /// Patterns of the series that it is limited to; all series without.
+    pub series: Option<Vec<String>>,
 }
 
 impl Principal {

@@ -12,9 +12,11 @@ use crate::{
     error::{Error, Result},
     guard::{
         AtLeast, Editor, Principal, Role, Scoped, TenantOwned,
+        audit::Actor,
+        filter,
         principal::Kind,
-        table::{access_rule, access_rule::RoleName, tenant},
-        transaction::{Fence, Fenced, Transaction},
+        table::{access_rule, access_rule::RoleName, audit_event::ActorKind, tenant},
+        transaction::{Fence, Fenced, Key, Transaction},
     },
 };
 
@@ -25,8 +27,42 @@ use crate::{
 pub struct TenantScope<R: Role> {
     tenant: Arc<tenant::Model>,
     role: RoleName,
+    who: Arc<Who>,
     transaction: Arc<Transaction>,
     at_least: PhantomData<fn() -> R>,
+}
+
+/// Who is inside of a scope.
+pub(super) struct Who {
+    actor: Actor,
+    /// Patterns of the series that an ingest token is limited to.
+    series: Option<Vec<String>>,
+}
+
+impl Who {
+    pub(super) fn operator() -> Self {
+        Who {
+            actor: Actor::operator(),
+            series: None,
+        }
+    }
+}
+
+impl From<&Principal> for Who {
+    fn from(principal: &Principal) -> Self {
+        let (kind, id, name) = match &principal.0 {
+            Kind::Person(person) => (ActorKind::Person, person.account_id, &person.login),
+            Kind::Token(token) => (ActorKind::IngestToken, token.id.into(), &token.name),
+        };
+        Who {
+            actor: Actor {
+                kind,
+                id,
+                name: name.clone(),
+            },
+            series: principal.as_token().and_then(|token| token.series.clone()),
+        }
+    }
 }
 
 pub(super) async fn enter<R: Role>(
@@ -43,18 +79,14 @@ pub(super) async fn enter_shared<R: Role>(
     slug: &str,
 ) -> Result<TenantScope<R>> {
     const ABSENT: Error = Error::NotFound("tenant");
-    let tenant = {
-        let open = transaction.fenced(&Fence::Closed).await?;
-        let named = tenant::Entity::find().filter(tenant::Column::Slug.eq(slug));
-        named.one(&*open).await?.ok_or(ABSENT)?
-    };
+    let tenant = named(&transaction, slug).await?.ok_or(ABSENT)?;
     let role = match &principal.0 {
         Kind::Token(token) if token.tenant_id == tenant.id => Some(RoleName::Editor),
         Kind::Token(_) => None,
         Kind::Person(person) => {
-            let open = transaction.fenced(&Fence::Tenant(tenant.id)).await?;
+            let open = transaction.fenced(&Fence::tenant(tenant.id)).await?;
             let rules = access_rule::Entity::find()
-                .filter(access_rule::Column::TenantId.eq(tenant.id))
+                .filter(filter::of_tenant::<access_rule::Entity>(tenant.id))
                 .all(&*open)
                 .await?;
             person.memberships.role(&rules)
@@ -68,18 +100,33 @@ pub(super) async fn enter_shared<R: Role>(
             R::NAME
         )));
     }
-    Ok(TenantScope::new(tenant, role, transaction))
+    let who = Arc::new(Who::from(principal));
+    Ok(TenantScope::new(tenant, role, who, transaction))
+}
+
+/// The tenant named `slug`, unless the deployment is pinned to another.
+pub(super) async fn named(transaction: &Transaction, slug: &str) -> Result<Option<tenant::Model>> {
+    let key = Key::Slug(slug.to_owned());
+    let open = transaction.fenced(&Fence::key(key)).await?;
+    let tenant = tenant::Entity::find()
+        .filter(tenant::Column::Slug.eq(slug))
+        .filter(transaction.pinned(tenant::Column::Id))
+        .one(&*open)
+        .await?;
+    Ok(tenant)
 }
 
 impl<R: Role> TenantScope<R> {
     pub(in crate::guard) fn new(
         tenant: tenant::Model,
         role: RoleName,
+        who: Arc<Who>,
         transaction: Arc<Transaction>,
     ) -> Self {
         TenantScope {
             tenant: Arc::new(tenant),
             role,
+            who,
             transaction,
             at_least: PhantomData,
         }
@@ -95,16 +142,32 @@ impl<R: Role> TenantScope<R> {
         self.role
     }
 
+    /// Patterns of the series that the principal, an ingest token, is limited to; all series without.
+    pub fn series(&self) -> Option<&[String]> {
+        self.who.series.as_deref()
+    }
+
     /// The tenant's rows of `E`.
     pub fn find<E: TenantOwned>(&self) -> Scoped<'_, E> {
-        let own = E::find().filter(E::tenant_column().eq(self.tenant.id));
-        Scoped::new(own, &self.transaction, Fence::Tenant(self.tenant.id))
+        let own = E::find().filter(filter::of_tenant::<E>(self.tenant.id));
+        Scoped::new(own, &self.transaction, Fence::tenant(self.tenant.id))
+    }
+
+    pub(in crate::guard) fn actor(&self) -> &Actor {
+        &self.who.actor
+    }
+
+    /// The tenant that the deployment is pinned to, or 0.
+    pub(in crate::guard) fn home(&self) -> i32 {
+        self.transaction.home()
+    }
+
+    pub(in crate::guard) async fn fenced(&self, fence: &Fence) -> Result<Fenced<'_>> {
+        self.transaction.fenced(fence).await
     }
 
     async fn open(&self) -> Result<Fenced<'_>> {
-        self.transaction
-            .fenced(&Fence::Tenant(self.tenant.id))
-            .await
+        self.fenced(&Fence::tenant(self.tenant.id)).await
     }
 }
 
@@ -134,8 +197,10 @@ impl<R: AtLeast<Editor>> TenantScope<R> {
         if own.is_empty() {
             return Ok(());
         }
-        for row in &mut own {
-            row.set(A::Entity::tenant_column(), self.tenant.id.into());
+        if !cfg!(feature = "filterless") {
+            for row in &mut own {
+                row.set(A::Entity::tenant_column(), self.tenant.id.into());
+            }
         }
         let open = self.open().await?;
         A::Entity::insert_many(own)
@@ -146,7 +211,7 @@ impl<R: AtLeast<Editor>> TenantScope<R> {
 
     /// Updates the tenant's rows of `E`.
     pub fn update<E: TenantOwned>(&self) -> ScopedUpdate<'_, R, E> {
-        let own = E::update_many().filter(E::tenant_column().eq(self.tenant.id));
+        let own = E::update_many().filter(filter::of_tenant::<E>(self.tenant.id));
         ScopedUpdate {
             update: own,
             scope: self,
@@ -155,7 +220,7 @@ impl<R: AtLeast<Editor>> TenantScope<R> {
 
     /// Deletes the tenant's rows of `E`.
     pub fn delete<E: TenantOwned>(&self) -> ScopedDelete<'_, R, E> {
-        let own = E::delete_many().filter(E::tenant_column().eq(self.tenant.id));
+        let own = E::delete_many().filter(filter::of_tenant::<E>(self.tenant.id));
         ScopedDelete {
             delete: own,
             scope: self,

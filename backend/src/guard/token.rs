@@ -23,6 +23,7 @@ impl TenantScope<Admin> {
         &self,
         name: &str,
         hash: Vec<u8>,
+        series: Option<String>,
         expires_at: Option<i64>,
         now: i64,
     ) -> Result<i32> {
@@ -44,6 +45,7 @@ impl TenantScope<Admin> {
             expires_at: Set(expires_at),
             revoked_at: Set(None),
             used_at: Set(None),
+            series: Set(series),
         };
         self.insert(row).await?;
         Ok(counter.last_token)
@@ -60,20 +62,16 @@ impl TenantScope<Admin> {
             .await
     }
 
-    /// Has the ingest token numbered `id` refused from `now` on. One that is revoked already stays
-    /// as it is.
+    /// Has the ingest token numbered `id` refused from `now` on.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the tenant has none of that number.
+    /// [`Error::Internal`] with the database's words.
     pub(crate) async fn revoke_token(&self, id: i32, now: i64) -> Result<()> {
-        let token = self.token(id).await?;
-        if token.revoked_at.is_none() {
-            self.update::<ingest_token::Entity>()
-                .filter(ingest_token::Column::Id.eq(id))
-                .set(ingest_token::Column::RevokedAt, Expr::value(now))
-                .all()
-                .await?;
-        }
+        self.update::<ingest_token::Entity>()
+            .filter(ingest_token::Column::Id.eq(id))
+            .set(ingest_token::Column::RevokedAt, Expr::value(now))
+            .all()
+            .await?;
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use std::ops::Deref;
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedSemaphorePermit};
 
 use crate::{
     error::{Error, Result},
-    guard::{Backend, Pool},
+    guard::{Backend, Pool, filter},
 };
 
 /// What a transaction may do.
@@ -24,16 +24,34 @@ pub(super) enum Access {
 
 /// What PostgreSQL's row-level security lets the transaction see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Fence {
-    /// No tenant's rows at all.
+pub(super) struct Fence {
+    /// The rows of this tenant; of none without.
+    tenant: Option<i32>,
+    key: Key,
+}
+
+/// What is in hand besides a tenant, which opens single rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Nothing.
     #[default]
-    Closed,
-    /// The rows of one tenant.
-    Tenant(i32),
-    /// The access rules that name one of these organisations, to read.
+    None,
+    /// The name of a tenant: that tenant's row.
+    Slug(String),
+    /// Numbers of tenants that a rule has let the asker into: their rows, to read.
+    Tenants(Vec<i32>),
+    /// Organisations: the access rules that name one, to read, and their known members of the transaction's tenant.
     Organizations(Vec<String>),
-    /// The ingest token with this hash, to read.
+    /// The hash of an ingest token: its row, to read.
     Token(Vec<u8>),
+    /// The hash of a session: its row.
+    Session(Vec<u8>),
+    /// GitHub's id of a person: the account and its sessions.
+    Account(i64),
+    /// Sessions that have ended.
+    Ended,
+    /// Entries of the audit log from before this time (µs since 1970 UTC): to delete, where the role may.
+    Past(i64),
 }
 
 /// A transaction on a connection of its own, taken when first needed.
@@ -83,7 +101,7 @@ impl Transaction {
                     Some(permit.map_err(|error| Error::internal("waiting to write", error))?);
             }
             state.open = Some(self.begin().await?);
-            state.fence = Fence::Closed;
+            state.fence = Fence::default();
         }
         if state.fence != *fence {
             if self.pool.backend() == Backend::Postgres
@@ -119,6 +137,19 @@ impl Transaction {
         })
     }
 
+    /// The tenant that the deployment is pinned to, or 0 where it serves all of them.
+    pub(super) fn home(&self) -> i32 {
+        self.pool.home()
+    }
+
+    /// That `column` is the tenant that the deployment is pinned to, if it is pinned.
+    pub(super) fn pinned(&self, column: impl ColumnTrait) -> Condition {
+        match self.home() {
+            0 => Condition::all(),
+            home => filter::only(column.eq(home)),
+        }
+    }
+
     /// Makes all that was written last. Nothing was begun: nothing to do.
     pub(super) async fn commit(&self) -> Result<()> {
         let mut state = self.state.lock().await;
@@ -131,34 +162,64 @@ impl Transaction {
 }
 
 impl Fence {
+    /// The rows of the tenant numbered `id`.
+    pub(super) fn tenant(id: i32) -> Self {
+        Fence {
+            tenant: Some(id),
+            key: Key::None,
+        }
+    }
+
+    /// Of no tenant, what `key` opens.
+    pub(super) fn key(key: Key) -> Self {
+        Fence { tenant: None, key }
+    }
+
+    /// The rows of the tenant numbered `id`, and what `key` opens.
+    pub(super) fn both(id: i32, key: Key) -> Self {
+        Fence {
+            tenant: Some(id),
+            key,
+        }
+    }
+
     /// One round trip that sets what this fence says and takes back what an earlier one said.
     ///
     /// As a statement, since `set_config()` does not reach the workers of Citus. The values are
-    /// digits, hexadecimal, or logins of GitHub's alphabet, so that nothing needs quoting.
+    /// digits, hexadecimal, or names of an alphabet in which nothing needs quoting.
     fn statement(&self) -> String {
-        let (mut tenant, mut organizations, mut token) = Default::default();
-        match self {
-            Fence::Closed => {}
-            Fence::Tenant(id) => tenant = id.to_string(),
-            Fence::Organizations(logins) => organizations = plain_logins(logins),
-            Fence::Token(hash) => token = hex(hash),
-        }
-        format!(
-            "SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.organizations = '{organizations}'; \
-             SET LOCAL app.token = '{token}'"
-        )
+        let tenant = self.tenant.map(|id| id.to_string()).unwrap_or_default();
+        let key = match &self.key {
+            Key::None => String::new(),
+            Key::Slug(slug) => format!("slug:{}", plain([slug])),
+            Key::Tenants(ids) => ids
+                .iter()
+                .fold("tenants:".into(), |list, id| format!("{list},{id}")),
+            Key::Organizations(logins) => format!("organizations:,{}", plain(logins)),
+            Key::Token(hash) => format!("token:{}", hex(hash)),
+            Key::Session(hash) => format!("session:{}", hex(hash)),
+            Key::Account(id) => format!("account:{id}"),
+            Key::Ended => "ended:".into(),
+            Key::Past(before) => format!("past:{before}"),
+        };
+        format!("SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.key = '{key}'")
     }
 }
 
-fn plain_logins(logins: &[String]) -> String {
-    let plain = |login: &&String| {
-        !login.is_empty()
-            && login
+/// Those of `names` that are plain, with commas between. Others name nothing in the database.
+fn plain<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let is_plain = |name: &&String| {
+        !name.is_empty()
+            && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
-    let plain: Vec<&str> = logins.iter().filter(plain).map(String::as_str).collect();
-    plain.join(",")
+    let names: Vec<&str> = names
+        .into_iter()
+        .filter(is_plain)
+        .map(String::as_str)
+        .collect();
+    names.join(",")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -171,17 +232,36 @@ mod tests {
 
     #[test]
     fn fence_takes_nothing_that_needs_quoting() {
-        let logins = ["mcce", "o'; DROP TABLE tenant; --", "a,b", "ok-2"].map(String::from);
-        let statement = Fence::Organizations(logins.to_vec()).statement();
+        let logins = ["mcce", "o'; DROP TABLE tenant; --", "a,b", "ok-2", ""].map(String::from);
+        let of = |key| Fence::key(key).statement();
+        let statement = of(Key::Organizations(logins.to_vec()));
         assert!(
-            statement.contains("app.organizations = 'mcce,ok-2'"),
+            statement.ends_with("app.key = 'organizations:,mcce,ok-2'"),
             "{statement}"
         );
-        assert!(Fence::Closed.statement().contains("app.tenant = ''"));
-        assert!(
-            Fence::Token(vec![0, 255])
-                .statement()
-                .contains("app.token = '00ff'")
+        assert!(of(Key::Slug("a' OR true".into())).ends_with("app.key = 'slug:'"));
+        assert!(of(Key::Slug("a-prod".into())).ends_with("app.key = 'slug:a-prod'"));
+        assert!(of(Key::Token(vec![0, 255])).ends_with("app.key = 'token:00ff'"));
+        assert!(of(Key::Session(vec![1])).ends_with("app.key = 'session:01'"));
+        assert!(of(Key::Tenants(vec![7, 8])).ends_with("app.key = 'tenants:,7,8'"));
+        assert!(of(Key::Account(-5)).ends_with("app.key = 'account:-5'"));
+        assert!(of(Key::Ended).ends_with("app.key = 'ended:'"));
+        assert!(of(Key::Past(5)).ends_with("app.key = 'past:5'"));
+    }
+
+    #[test]
+    fn each_fence_takes_back_what_another_said() {
+        assert_eq!(
+            Fence::default().statement(),
+            "SET LOCAL app.tenant = ''; SET LOCAL app.key = ''"
+        );
+        assert_eq!(
+            Fence::tenant(3).statement(),
+            "SET LOCAL app.tenant = '3'; SET LOCAL app.key = ''"
+        );
+        assert_eq!(
+            Fence::both(0, Key::Account(9)).statement(),
+            "SET LOCAL app.tenant = '0'; SET LOCAL app.key = 'account:9'"
         );
     }
 }

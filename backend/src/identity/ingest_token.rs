@@ -12,7 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, Result},
-    guard::{Admin, Pool, TenantScope, system, table::ingest_token},
+    guard::{
+        Admin, Pool, TenantScope, system,
+        table::{audit_event::Action, ingest_token},
+    },
 };
 
 /// What every ingest token starts with.
@@ -63,16 +66,32 @@ impl TokenName {
 }
 
 /// Makes a token named `name` for the scope's tenant, refused from `expires_at` on (µs since 1970
-/// UTC). It counts once the scope is committed.
+/// UTC), and limited to the series that the patterns in `series` mean, if there are any. It counts
+/// once the scope is committed. The number comes with it.
 ///
 /// # Errors
 /// [`Error::BadInput`] when `expires_at` is not after `now`.
 pub async fn create_token(
     scope: &TenantScope<Admin>,
     name: &TokenName,
+    series: Option<&[String]>,
     expires_at: Option<i64>,
     now: i64,
-) -> Result<SecretString> {
+) -> Result<(i32, SecretString)> {
+    let series = series.map(|patterns| patterns.join("\n"));
+    let (id, token) = make(scope, name, series, expires_at, now).await?;
+    let subject = subject(id, name.as_str());
+    scope.audit(Action::TokenCreated, &subject, "", now).await?;
+    Ok((id, token))
+}
+
+async fn make(
+    scope: &TenantScope<Admin>,
+    name: &TokenName,
+    series: Option<String>,
+    expires_at: Option<i64>,
+    now: i64,
+) -> Result<(i32, SecretString)> {
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Error::bad_input(
             "the token would have expired already: choose a time to come",
@@ -80,14 +99,19 @@ pub async fn create_token(
     }
     let token = random();
     let id = scope
-        .add_token(name.as_str(), hash(&token), expires_at, now)
+        .add_token(name.as_str(), hash(&token), series, expires_at, now)
         .await?;
     tracing::info!(
         tenant = scope.tenant().slug,
         token.id = id,
         "made ingest token {id}"
     );
-    Ok(token)
+    Ok((id, token))
+}
+
+/// A token as the audit log names it.
+fn subject(id: i32, name: &str) -> String {
+    format!("ingest token {id} ({name})")
 }
 
 /// The scope's tenant's tokens, the oldest first, those included that count no more.
@@ -103,7 +127,13 @@ pub async fn list_tokens(scope: &TenantScope<Admin>) -> Result<Vec<ingest_token:
 /// # Errors
 /// [`Error::NotFound`] when the tenant has none of that number.
 pub async fn revoke_token(scope: &TenantScope<Admin>, id: i32, now: i64) -> Result<()> {
+    let token = scope.token(id).await?;
+    if token.revoked_at.is_some() {
+        return Ok(());
+    }
     scope.revoke_token(id, now).await?;
+    let subject = subject(id, &token.name);
+    scope.audit(Action::TokenRevoked, &subject, "", now).await?;
     tracing::info!(
         tenant = scope.tenant().slug,
         token.id = id,
@@ -112,8 +142,8 @@ pub async fn revoke_token(scope: &TenantScope<Admin>, id: i32, now: i64) -> Resu
     Ok(())
 }
 
-/// Makes a second token of the name of the one numbered `id`, which counts for another `overlap` µs,
-/// so that its users can be moved over in between.
+/// Makes a second token of the name and with the limits of the one numbered `id`, which counts for
+/// another `overlap` µs, so that its users can be moved over in between.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the tenant has none of that number, [`Error::Conflict`] when it counts no
@@ -124,18 +154,26 @@ pub async fn rotate_token(
     overlap: i64,
     expires_at: Option<i64>,
     now: i64,
-) -> Result<SecretString> {
+) -> Result<(i32, SecretString)> {
     let old = scope.token(id).await?;
     if check(&old, now).is_err() {
         return Err(Error::Conflict(format!(
             "ingest token {id} counts no more, so there is nothing to rotate: make a new one"
         )));
     }
-    let new = create_token(scope, &TokenName(old.name), expires_at, now).await?;
+    let name = TokenName(old.name);
+    let (new, token) = make(scope, &name, old.series, expires_at, now).await?;
     scope
         .expire_token(id, now.saturating_add(overlap.max(0)))
         .await?;
-    Ok(new)
+    let (subject, detail) = (
+        subject(id, name.as_str()),
+        format!("by {}", subject(new, name.as_str())),
+    );
+    scope
+        .audit(Action::TokenRotated, &subject, &detail, now)
+        .await?;
+    Ok((new, token))
 }
 
 /// The token in hand, if it counts at `now`.
@@ -253,6 +291,7 @@ mod tests {
             expires_at,
             revoked_at,
             used_at: None,
+            series: None,
         };
         assert!(check(&row(None, None), i64::MAX).is_ok());
         assert!(check(&row(Some(10), None), 9).is_ok());

@@ -184,7 +184,12 @@ impl Identity {
         let row = ingest_token::find(&self.0.pool, token, now).await?;
         let principal = Principal::token(Token {
             tenant_id: row.tenant_id,
+            id: row.id,
             name: row.name.clone(),
+            series: row
+                .series
+                .as_deref()
+                .map(|patterns| patterns.lines().map(String::from).collect()),
         });
         if self.is_due(&row.hash, row.used_at, now) {
             let pool = self.0.pool.clone();
@@ -244,6 +249,7 @@ impl Identity {
     async fn sign_in(
         &self,
         cookies: &str,
+        user_agent: &str,
         code: String,
         verifier: String,
         now: i64,
@@ -258,7 +264,7 @@ impl Identity {
         if let Some(value) = self.0.site.cookie(CookieKind::Session, cookies) {
             session::end(&self.0.pool, value).await?;
         }
-        let secret = session::begin(&self.0.pool, person, &token, now).await?;
+        let secret = session::begin(&self.0.pool, person, &token, user_agent, now).await?;
         tracing::info!(
             account.id = person.account_id,
             login = person.login,

@@ -5,7 +5,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE},
+        header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, USER_AGENT},
     },
     middleware,
     response::{IntoResponse, Response},
@@ -94,8 +94,11 @@ async fn callback(
         Ok(answered) => answered,
         Err(stop) => return stopped(&identity, stop),
     };
+    let user_agent = headers.get(USER_AGENT);
+    let user_agent = user_agent.and_then(|name| name.to_str().ok());
+    let user_agent = user_agent.unwrap_or_default();
     match identity
-        .sign_in(&cookies, code, login.verifier, now())
+        .sign_in(&cookies, user_agent, code, login.verifier, now())
         .await
     {
         Ok(Ok(secret)) => {

@@ -21,6 +21,9 @@ pub(super) const IDLE: i64 = 7 * 24 * 60 * MINUTE;
 /// A session ends this long after its sign-in whatever happens, µs.
 pub(super) const LIFE: i64 = 30 * 24 * 60 * MINUTE;
 
+/// Most bytes that are kept of what a browser calls itself.
+const USER_AGENT: usize = 200;
+
 const PURPOSE: &str = "sundial: GitHub token of a session";
 const ENDED: Error =
     Error::Unauthenticated("your session is unknown or has ended: sign in again at /auth/login");
@@ -76,12 +79,15 @@ pub(super) async fn begin(
     pool: &Pool,
     person: &Person,
     github_token: &SecretString,
+    user_agent: &str,
     now: i64,
 ) -> Result<Secret> {
     let secret = Secret::random();
     let hash = secret.hash();
     let token = github_token.expose_secret().as_bytes();
     let row = session::Model {
+        home_id: 0,
+        user_agent: user_agent[..user_agent.floor_char_boundary(USER_AGENT)].to_owned(),
         github_token: secret.key()?.seal(token, &hash)?,
         hash,
         account_id: person.account_id,
@@ -89,15 +95,22 @@ pub(super) async fn begin(
         used_at: now,
         expires_at: now + LIFE,
     };
-    let account = account::Model {
+    system::begin_session(pool, account(person, now), row).await?;
+    Ok(secret)
+}
+
+/// What is kept of a person whom GitHub told of at `now`.
+pub(super) fn account(person: &Person, now: i64) -> account::Model {
+    account::Model {
+        home_id: 0,
         id: person.account_id,
         login: person.login.clone(),
         name: person.name.clone(),
         avatar_url: person.avatar_url.clone(),
+        organizations: person.memberships.organizations_text(),
+        teams: person.memberships.teams_text(),
         seen_at: now,
-    };
-    system::begin_session(pool, account, row).await?;
-    Ok(secret)
+    }
 }
 
 /// The session whose cookie's value is `value`, if it counts at `now`.
@@ -131,8 +144,9 @@ pub(super) async fn end(pool: &Pool, value: &str) -> Result<Option<i64>> {
         return Ok(None);
     };
     let row = system::session_by_hash(pool, &hash).await?;
-    system::end_session(pool, &hash).await?;
-    Ok(row.map(|row| row.account_id))
+    let Some(row) = row else { return Ok(None) };
+    system::end_sessions(pool, row.account_id, vec![hash]).await?;
+    Ok(Some(row.account_id))
 }
 
 #[cfg(test)]
@@ -142,6 +156,8 @@ mod tests {
     #[test]
     fn ends_idle_and_ends_anyway() {
         let row = |used_at| session::Model {
+            home_id: 0,
+            user_agent: String::new(),
             hash: vec![],
             account_id: 1,
             github_token: vec![],

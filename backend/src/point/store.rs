@@ -43,13 +43,15 @@ pub struct Receipt {
 /// Writes one call's points as one row, and makes them last. All of it or nothing.
 ///
 /// # Errors
-/// [`Error::Conflict`] when `key` has been used in the last 24 h for something else.
+/// [`Error::Conflict`] when `key` has been used in the last 24 h for something else, [`Error::Forbidden`] when the
+/// ingest token is limited to other series.
 pub async fn ingest<R: AtLeast<Editor>>(
     scope: TenantScope<R>,
     write: &Write,
     key: Option<&IdempotencyKey>,
     now: i64,
 ) -> Result<Receipt> {
+    series::store::check_reach(&scope, write.series().keys())?;
     // Holds the tenant's counter until the commit: `seq` rises in the order of commits, and of two
     // calls with the same key the second sees the first.
     let counter = scope
@@ -186,6 +188,10 @@ pub async fn read<R: Role>(
 /// # Errors
 /// [`Error::Internal`] with the database's words.
 pub async fn last_at<R: Role>(scope: &TenantScope<R>) -> Result<Option<i64>> {
+    // A batch's time may be of a series that the asker is not to see.
+    if scope.series().is_some() {
+        return Ok(None);
+    }
     let latest = scope
         .find::<Entity>()
         .order_by_desc(Column::LastAt)

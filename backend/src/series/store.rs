@@ -24,12 +24,59 @@ const ROWS: usize = 5_000;
 /// Rows read in one statement while matching.
 const PAGE: usize = 1_000;
 
+/// The series that a scope may see and write: all of the tenant's, or those that its ingest token is limited to.
+struct Reach(Option<Vec<SeriesMatch>>);
+
+impl Reach {
+    fn of<R: Role>(scope: &TenantScope<R>) -> Self {
+        let parse = |patterns: &[String]| {
+            let patterns = patterns.iter().map(|pattern| pattern.parse().ok());
+            patterns.flatten().collect()
+        };
+        Reach(scope.series().map(parse))
+    }
+
+    fn includes(&self, series: &Model) -> bool {
+        self.holds(&series.key)
+    }
+
+    fn holds(&self, key: &str) -> bool {
+        let meant = |pattern: &SeriesMatch| {
+            let key = key.parse();
+            key.is_ok_and(|key: SeriesKey| pattern.matches(&key))
+        };
+        self.0
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(meant))
+    }
+}
+
+/// That the scope may write to all of the series with these keys.
+///
+/// # Errors
+/// [`Error::Forbidden`] with the first that its ingest token may not write to.
+pub fn check_reach<'a, R: Role>(
+    scope: &TenantScope<R>,
+    keys: impl IntoIterator<Item = &'a String>,
+) -> Result<()> {
+    let reach = Reach::of(scope);
+    match keys.into_iter().find(|key| !reach.holds(key)) {
+        None => Ok(()),
+        Some(key) => Err(Error::Forbidden(format!(
+            "this ingest token may not write to `{key}`: it is limited to {}",
+            scope.series().unwrap_or_default().join(", ")
+        ))),
+    }
+}
+
 /// The series numbered `id`, if there is one.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
 pub async fn find<R: Role>(scope: &TenantScope<R>, id: i32) -> Result<Option<Model>> {
-    scope.find::<Entity>().filter(Column::Id.eq(id)).one().await
+    let found = scope.find::<Entity>().filter(Column::Id.eq(id)).one();
+    let reach = Reach::of(scope);
+    Ok(found.await?.filter(|series| reach.includes(series)))
 }
 
 /// Up to `most` series that `matching` means, by key, from behind the key `after`.
@@ -42,6 +89,7 @@ pub async fn list<R: Role>(
     mut after: Option<String>,
     most: usize,
 ) -> Result<Vec<Model>> {
+    let reach = Reach::of(scope);
     let mut found = Vec::new();
     while found.len() < most {
         let mut page = scope
@@ -55,7 +103,8 @@ pub async fn list<R: Role>(
         let last = page.len() < PAGE;
         after = page.last().map(|series| series.key.clone()).or(after);
         for series in page {
-            if matching.is_none_or(|matching| is_meant(matching, &series)) {
+            let meant = matching.is_none_or(|matching| is_meant(matching, &series));
+            if meant && reach.includes(&series) {
                 found.push(series);
             }
         }
@@ -75,7 +124,7 @@ pub fn is_meant(matching: &SeriesMatch, series: &Model) -> bool {
         .is_ok_and(|key: SeriesKey| matching.matches(&key))
 }
 
-/// All series of the tenant by their numbers.
+/// The series with these numbers, by number.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
@@ -83,6 +132,7 @@ pub async fn by_id<R: Role>(
     scope: &TenantScope<R>,
     ids: impl IntoIterator<Item = i32>,
 ) -> Result<BTreeMap<i32, Model>> {
+    let reach = Reach::of(scope);
     let ids: Vec<i32> = ids.into_iter().collect();
     let mut found = BTreeMap::new();
     for ids in ids.chunks(KEYS) {
@@ -91,7 +141,8 @@ pub async fn by_id<R: Role>(
             .filter(Column::Id.is_in(ids.iter().copied()))
             .all()
             .await?;
-        found.extend(rows.into_iter().map(|series| (series.id, series)));
+        let open = rows.into_iter().filter(|series| reach.includes(series));
+        found.extend(open.map(|series| (series.id, series)));
     }
     Ok(found)
 }

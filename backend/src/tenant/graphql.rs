@@ -114,7 +114,7 @@ impl Tenant {
         self.scope.role().into()
     }
 
-    /// The latest time of any point here; null while there is none.
+    /// The latest time of any point here; null while there is none, and to a token that is limited to some series.
     #[graphql(complexity = 5)]
     async fn last_point_at(&self) -> Result<Option<DateTime>> {
         Ok(point::store::last_at(&self.scope).await?.map(DateTime))
@@ -253,7 +253,8 @@ impl TenantQuery {
         let after: Option<String> = after.map(|text| cursor("tenant", &text)).transpose()?;
         let started = after.is_some();
         let snapshot = ctx.snapshot()?;
-        let mut open = system::open_tenants(snapshot, ctx.asker()?.principal()?).await?;
+        let principal = ctx.asker()?.principal()?;
+        let mut open = system::open_tenants(snapshot, principal).await?;
         if let Some(after) = after {
             open.retain(|(tenant, _)| tenant.slug > after);
         }
@@ -263,7 +264,7 @@ impl TenantQuery {
             .into_iter()
             .map(|open| TenantEdge {
                 cursor: seal(["tenant", &open.0.slug]),
-                node: Tenant::new(system::look_into(snapshot, open)),
+                node: Tenant::new(system::look_into(snapshot, principal, open)),
             })
             .collect();
         let page_info = PageInfo::of(edges.iter().map(|edge| &edge.cursor), started, more);

@@ -248,9 +248,9 @@ pub async fn found(
         .await
         .unwrap();
     assert!(made, "{slug} was there before");
-    set_access_rules(&scope, rules).await.unwrap();
+    set_access_rules(&scope, &rules, 0).await.unwrap();
     let name = TokenName::try_from("clock".to_owned()).unwrap();
-    let token = create_token(&scope, &name, None, 0).await.unwrap();
+    let (_, token) = create_token(&scope, &name, None, None, 0).await.unwrap();
     scope.commit().await.unwrap();
     token.expose_secret().to_owned()
 }

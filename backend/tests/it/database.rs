@@ -14,6 +14,8 @@ pub enum Kind {
     Sqlite,
     /// The server that `SUNDIAL_TEST_POSTGRES` names.
     Postgres,
+    /// The same, with row-level security lifted from all tables.
+    Unfenced,
 }
 
 /// A database with all tables and no rows.
@@ -33,6 +35,7 @@ impl Database {
         match kind {
             Kind::Sqlite => Database::file().await,
             Kind::Postgres => Database::postgres().await,
+            Kind::Unfenced => Database::unfenced().await,
         }
     }
 
@@ -48,6 +51,23 @@ impl Database {
             superuser: url.clone(),
             url,
             _folder: Some(folder),
+        }
+    }
+
+    async fn unfenced() -> Self {
+        let database = Database::postgres().await;
+        let fenced = "SELECT relname::text FROM pg_class WHERE relrowsecurity";
+        let tables: Vec<String> = database.read(fenced).await;
+        assert!(tables.len() >= 9, "{tables:?}");
+        for table in tables {
+            let lift = format!(
+                "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"
+            );
+            database.execute(&lift).await;
+        }
+        Database {
+            kind: Kind::Unfenced,
+            ..database
         }
     }
 

@@ -1,22 +1,16 @@
-//! Each fence with the other one taken away.
+//! Row-level security by itself: what PostgreSQL shows and takes, whatever the server's statements are.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
-use serde_json::json;
 use sundial::guard::{Pool, system};
 
 use crate::{
     app::{FOREIGN, PROD, TEST, TestApp},
     database::{Kind, connect, read},
-    socket::{START, Socket},
 };
 
 /// Every table that names a tenant, as the database's own catalogue has it.
 const TABLES: &str = "SELECT table_name::text FROM information_schema.columns
     WHERE column_name = 'tenant_id' AND table_schema = 'public' ORDER BY 1";
-
-on_both! {
-    filter_alone_shows_no_foreign_row,
-}
 
 /// A server on PostgreSQL with rows of each tenant in every table.
 async fn filled(kind: Kind) -> TestApp {
@@ -38,6 +32,7 @@ async fn tables(app: &TestApp) -> Vec<String> {
     let tables: Vec<String> = app.database.read(TABLES).await;
     let expected = [
         "access_rule",
+        "audit_event",
         "batch",
         "ingest_token",
         "series",
@@ -100,11 +95,15 @@ async fn row_level_security_alone_refuses_foreign_writes() {
             "INSERT INTO {table} SELECT (jsonb_populate_record(row, '{{\"tenant_id\": {foreign}}}')).* \
              FROM {table} AS row LIMIT 1"
         );
+        let words = refusal(&connection, own, &copy).await;
+        assert!(words.contains("row-level security"), "{copy}: {words}");
         let give = format!("UPDATE {table} SET tenant_id = {foreign}");
-        for sql in [copy, give] {
-            let words = refusal(&connection, own, &sql).await;
-            assert!(words.contains("row-level security"), "{sql}: {words}");
+        let words = refusal(&connection, own, &give).await;
+        if table == "audit_event" {
+            assert!(words.contains("permission denied"), "{give}: {words}");
+            continue;
         }
+        assert!(words.contains("row-level security"), "{give}: {words}");
         let before: Vec<i64> = app
             .database
             .read(&format!("SELECT count(*) FROM {table}"))
@@ -148,6 +147,7 @@ async fn application_role_can_not_lift_the_fence() {
         for sql in [
             format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
             format!("DROP POLICY tenant_fence ON {table}"),
+            format!("CREATE POLICY mine ON {table} USING (true)"),
             format!("SET LOCAL row_security = off; SELECT * FROM {table}"),
             format!("TRUNCATE {table}"),
         ] {
@@ -174,7 +174,7 @@ async fn faults_of_the_fence_are_found() {
     let owner = faults(&app.database.owner).await;
     assert!(owner.contains("owns table batch"), "{owner}");
     let superuser = faults(&app.database.superuser).await;
-    assert!(superuser.contains("not bound"), "{superuser}");
+    assert!(superuser.contains("does not bind"), "{superuser}");
     let lift = "ALTER TABLE batch NO FORCE ROW LEVEL SECURITY";
     app.database.execute(lift).await;
     let lifted = faults(&app.database.url).await;
@@ -184,73 +184,192 @@ async fn faults_of_the_fence_are_found() {
     );
 }
 
-async fn filter_alone_shows_no_foreign_row(app: TestApp) {
-    if app.database.kind == Kind::Postgres {
-        for table in tables(&app).await {
-            let lift = format!(
-                "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY; ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"
-            );
-            app.database.execute(&lift).await;
-            let open = connect(&app.database.url).await;
-            let count = format!("SELECT count(DISTINCT tenant_id) FROM {table}");
-            let seen: Vec<i64> = read(&open, &count).await;
-            assert!(
-                table == "batch" || table == "series" || seen == [3],
-                "{table}"
-            );
-        }
+#[tokio::test]
+async fn audit_log_is_added_to_and_never_changed() {
+    let app = filled(Kind::Postgres).await;
+    let connection = connect(&app.database.url).await;
+    let own = tenant_ids(&app).await[0];
+    for sql in [
+        "UPDATE audit_event SET actor = 'nobody'",
+        "DELETE FROM audit_event",
+        "SET LOCAL app.key = 'past:9000000000000000'; DELETE FROM audit_event",
+    ] {
+        let words = refusal(&connection, own, sql).await;
+        assert!(words.contains("permission denied"), "{sql}: {words}");
     }
-    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
-    let of_each = [
-        (&app.prod, PROD, 1.0),
-        (&app.test, TEST, 2.0),
-        (&app.foreign, FOREIGN, 3.0),
+    let count = "SELECT count(*) FROM audit_event";
+    let before: Vec<i64> = app.database.read(count).await;
+    assert!(
+        system::forget_audit_events(&app.pool, i64::MAX)
+            .await
+            .is_err()
+    );
+    assert_eq!(app.database.read::<i64>(count).await, before);
+    // Who owns the tables forgets what is past its time, of all tenants.
+    app.database
+        .execute("UPDATE audit_event SET at = 4 + id")
+        .await;
+    let owner = Pool::open(&app.database.owner.clone().into(), 2)
+        .await
+        .unwrap();
+    assert_eq!(system::forget_audit_events(&owner, 5).await.unwrap(), 0);
+    assert_eq!(system::forget_audit_events(&owner, 6).await.unwrap(), 3);
+    assert_eq!(app.database.read::<i64>(count).await, [before[0] - 3]);
+    owner.close().await;
+}
+
+/// Every row of every table that `url`'s role can read, whatever it says to be bound to.
+async fn rows_in_reach(url: &str, tables: &[String], tenants: &[i32]) -> Vec<(String, String)> {
+    let connection = connect(url).await;
+    let mut keys = vec![
+        String::new(),
+        "past:9000000000000000".into(),
+        "ended:".into(),
     ];
-    // The same names, times and places in each tenant: only the tenant tells them apart.
-    for round in 1..3 {
-        for (token, tenant, value) in of_each {
-            app.ingest(token, tenant, "a", &[(round, value)]).await;
+    keys.push("organizations:,mcce,other".into());
+    keys.push("tenants:,1,2,3".into());
+    keys.extend([PROD, TEST, FOREIGN].map(|slug| format!("slug:{slug}")));
+    keys.extend([101, 102, 103].map(|id| format!("account:{id}")));
+    let mut seen = std::collections::BTreeSet::new();
+    for tenant in tenants.iter().chain([&0]) {
+        for key in &keys {
+            let transaction = connection.begin().await.unwrap();
+            let bind = format!("SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.key = '{key}'");
+            transaction.execute_unprepared(&bind).await.unwrap();
+            for table in tables {
+                let sql = format!("SELECT row_to_json(r)::text FROM {table} AS r");
+                let rows: Vec<String> = read(&transaction, &sql).await;
+                seen.extend(rows.into_iter().map(|row| (table.clone(), row)));
+            }
+            transaction.rollback().await.unwrap();
         }
     }
-    let query = r#"query ($tenant: String!) { tenants { nodes { slug } } tenant(slug: $tenant) { id lastPointAt
-        series { nodes { id key latest { value } points(range: { from: 0, to: 9 }) { nodes { value } }
-        windows(range: { from: 0, to: 9 }, every: "1s") { count sum } } } } }"#;
-    let node = "query ($id: ID!) { node(id: $id) { id } }";
-    let mut ids = Vec::new();
-    for (token, tenant, value) in of_each {
-        let read = app.points(token, tenant).await;
-        assert_eq!(read, [("a".to_owned(), vec![(1, value), (2, value)])]);
-        let data = app.data(token, query, json!({ "tenant": tenant })).await;
-        assert_eq!(data["tenants"]["nodes"], json!([{ "slug": tenant }]));
-        let series = &data["tenant"]["series"]["nodes"];
-        assert_eq!(series.as_array().map(Vec::len), Some(1));
-        assert_eq!(series[0]["latest"]["value"], value);
-        assert_eq!(
-            series[0]["windows"],
-            json!({ "count": [2], "sum": [2.0 * value] })
+    connection.close().await.unwrap();
+    seen.into_iter().collect()
+}
+
+#[tokio::test]
+async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
+    let app = filled(Kind::Postgres).await;
+    let ids = tenant_ids(&app).await;
+    let mut tables = tables(&app).await;
+    tables.extend(["tenant", "account", "session"].map(String::from));
+    for (number, home) in [0, ids[0], ids[2]].into_iter().enumerate() {
+        let id = 101 + number;
+        let people = format!(
+            "INSERT INTO account VALUES ({home}, {id}, 'p{id}', 'P', NULL, 'mcce,other', '', 1); \
+             INSERT INTO session VALUES ({home}, '\\x0{number}', {id}, '\\x00', 'test', 1, 1, 2)"
         );
-        ids.push((data["tenant"]["id"].clone(), series[0]["id"].clone()));
-        for (_, other, _) in of_each {
-            let data = app.data(token, query, json!({ "tenant": other })).await;
-            assert_eq!(data["tenant"].is_null(), other != tenant);
-        }
+        app.database.execute(&people).await;
     }
-    for (place, (token, _, _)) in of_each.into_iter().enumerate() {
-        for (other, (tenant, series)) in ids.iter().enumerate() {
-            for id in [tenant, series] {
-                let data = app.data(token, node, json!({ "id": id })).await;
-                assert_eq!(data["node"].is_null(), place != other);
+    let owner = Pool::open(&app.database.superuser.clone().into(), 2)
+        .await
+        .unwrap();
+    let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
+    let role = format!("{name}_bound");
+    let password = "0123456789abcdef-SCRAM".to_owned();
+    let bind = async || {
+        system::bind_application_role(&owner, &role, Some(&password.clone().into()), PROD).await
+    };
+    bind().await.unwrap();
+    // Binding again changes nothing.
+    bind().await.unwrap();
+    let mut url = url::Url::parse(&app.database.url).unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some(&password)).unwrap();
+    let bound = rows_in_reach(url.as_str(), &tables, &ids).await;
+    for (table, row) in &bound {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let column = match table.as_str() {
+            "tenant" => "id",
+            "account" | "session" => "home_id",
+            _ => "tenant_id",
+        };
+        assert_eq!(row[column], ids[0], "{table}: {row}");
+    }
+    // Nothing is missing: the role serves its tenant whole.
+    for table in &tables {
+        assert!(bound.iter().any(|(of, _)| of == table), "{table}");
+    }
+    let all = rows_in_reach(&app.database.url, &tables, &ids).await;
+    assert!(
+        all.len() > 2 * bound.len(),
+        "{} of {}",
+        bound.len(),
+        all.len()
+    );
+
+    let connection = connect(url.as_str()).await;
+    for table in &tables {
+        let (column, others) = match table.as_str() {
+            "tenant" => ("id", ids[2]),
+            "account" | "session" => ("home_id", 0),
+            _ => ("tenant_id", ids[2]),
+        };
+        if table != "audit_event" {
+            let transaction = connection.begin().await.unwrap();
+            let bind =
+                format!("SET LOCAL app.tenant = '{others}'; SET LOCAL app.key = 'account:101'");
+            transaction.execute_unprepared(&bind).await.unwrap();
+            for sql in [
+                format!("UPDATE {table} SET {column} = {column}"),
+                format!("DELETE FROM {table}"),
+            ] {
+                let done = transaction.execute_unprepared(&sql).await.unwrap();
+                assert_eq!(done.rows_affected(), 0, "{sql}");
+            }
+            transaction.rollback().await.unwrap();
+        }
+        let copy = format!(
+            "INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, '{{\"{column}\": {others}}}')).*"
+        );
+        let words = refusal(&connection, others, &copy).await;
+        let refused = ["row-level security", "null value in column"];
+        assert!(
+            refused.iter().any(|why| words.contains(why)),
+            "{copy}: {words}"
+        );
+    }
+    connection.close().await.unwrap();
+
+    // The server finds what is amiss: bound to the wrong tenant, to none, or not at all.
+    let faults = async |url: &str, pinned: Option<&str>| {
+        let mut pool = Pool::open(&url.to_owned().into(), 2).await.unwrap();
+        if let Some(slug) = pinned {
+            match pool.clone().pinned_to(slug).await {
+                Ok(pinned) => pool = pinned,
+                Err(error) => return error.to_string(),
             }
         }
-    }
-    for (login, count) in [("admin", 2), ("viewer", 1), ("stranger", 0)] {
-        let tenants = "{ tenants { nodes { slug } } }";
-        let data = app.data(&app.person(login), tenants, json!({})).await;
-        let open = data["tenants"]["nodes"].as_array().map(Vec::len);
-        assert_eq!(open, Some(count), "{login}");
-    }
-    // From the beginning of the tenant's order: its own, and nobody else's.
-    socket.follow("1", PROD, &["*"], json!(START)).await;
-    let (_, added) = socket.event().await;
-    assert_eq!(added, [("a".to_owned(), vec![(1, 1.0), (2, 1.0)])]);
+        let faults = system::fence_faults(&pool).await.unwrap().join("\n");
+        pool.close().await;
+        faults
+    };
+    assert_eq!(faults(url.as_str(), Some(PROD)).await, "");
+    assert!(
+        faults(url.as_str(), Some(TEST))
+            .await
+            .contains("no such tenant")
+    );
+    assert!(faults(url.as_str(), None).await.contains("SUNDIAL_TENANT"));
+    let unbound = faults(&app.database.url, Some(PROD)).await;
+    assert!(unbound.contains("table batch does not bind"), "{unbound}");
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn role_that_could_become_the_owner_is_a_fault() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
+    let grant = format!("GRANT {name}_owner TO {name}_app");
+    app.database.execute(&grant).await;
+    let faults = system::fence_faults(&app.pool).await.unwrap().join("\n");
+    assert!(faults.contains("owns table batch"), "{faults}");
+    app.database
+        .execute(&format!(
+            "REVOKE {name}_owner FROM {name}_app; GRANT DELETE ON audit_event TO {name}_app"
+        ))
+        .await;
+    let faults = system::fence_faults(&app.pool).await.unwrap().join("\n");
+    assert!(faults.contains("may DELETE the audit log"), "{faults}");
 }

@@ -189,7 +189,7 @@ async fn access_that_is_taken_away_ends_the_subscription(app: TestApp) {
     begun(&app, &mut socket).await;
     let scope = app.operate(PROD).await;
     let rules = vec![rule("mcce", "g1-admins", RoleName::Admin)];
-    set_access_rules(&scope, rules).await.unwrap();
+    set_access_rules(&scope, &rules, 0).await.unwrap();
     scope.commit().await.unwrap();
     app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
     let end = socket.next().await;

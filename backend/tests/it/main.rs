@@ -9,7 +9,8 @@
 //! stranger    who may see what
 //! http        what the door lets through
 //! live        subscriptions
-//! fence       each fence with the other one taken away
+//! isolation   tenants that are alike, and never mix
+//! fence       row-level security by itself, and roles bound to a tenant
 //! durability  the program itself, killed
 //! ```
 #![expect(
@@ -35,11 +36,36 @@ macro_rules! on_both {
     };
 }
 
+/// Runs each of these tests, which are about isolation, on a fresh SQLite, on a fresh PostgreSQL, and on one whose
+/// row-level security is lifted: the guard's filter holds alone. Built with the feature `filterless`, on PostgreSQL
+/// alone: its row-level security holds without the filter.
+macro_rules! on_each_fence {
+    ($($test:ident,)*) => {
+        #[cfg(not(feature = "filterless"))]
+        on_both! { $($test,)* }
+        #[cfg(not(feature = "filterless"))]
+        mod unfenced {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::app::TestApp::start($crate::database::Kind::Unfenced).await).await;
+            })*
+        }
+        #[cfg(feature = "filterless")]
+        mod filterless {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::app::TestApp::start($crate::database::Kind::Postgres).await).await;
+            })*
+        }
+    };
+}
+
 mod app;
 mod database;
 mod durability;
 mod fence;
 mod http;
+mod isolation;
 mod live;
 mod read;
 mod refusal;

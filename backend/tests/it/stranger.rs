@@ -9,7 +9,7 @@ use crate::{
     socket::Socket,
 };
 
-on_both! {
+on_each_fence! {
     foreign_and_absent_tenants_are_the_same_answer,
     foreign_nodes_are_absent_nodes,
     subscription_to_a_foreign_tenant_is_one_to_an_absent_tenant,
@@ -171,7 +171,7 @@ async fn without_proof_nothing_is_open(app: TestApp) {
 async fn tokens_that_count_no_more_are_refused(app: TestApp) {
     let scope = app.operate(PROD).await;
     let name = TokenName::try_from("expired".to_owned()).unwrap();
-    let expired = create_token(&scope, &name, Some(1), 0).await.unwrap();
+    let (_, expired) = create_token(&scope, &name, None, Some(1), 0).await.unwrap();
     let tokens = list_tokens(&scope).await.unwrap();
     let first = tokens.iter().find(|token| token.name == "clock").unwrap();
     revoke_token(&scope, first.id, 1).await.unwrap();

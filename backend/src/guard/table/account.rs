@@ -1,4 +1,4 @@
-//! People, by GitHub's numeric id. They belong to no tenant.
+//! People, by GitHub's numeric id, as a deployment knows them.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,6 +6,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub struct Model {
+    /// The tenant that the deployment is pinned to, or 0.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub home_id: i32,
     /// GitHub's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
@@ -15,7 +18,11 @@ pub struct Model {
     pub name: String,
     /// Where GitHub keeps the picture.
     pub avatar_url: Option<String>,
-    /// Last sign-in, µs since 1970 UTC.
+    /// Organisations when last seen, with commas between.
+    pub organizations: String,
+    /// Teams when last seen, as `organisation/team`, with commas between.
+    pub teams: String,
+    /// When GitHub was last asked about the person, µs since 1970 UTC.
     pub seen_at: i64,
 }
 

@@ -26,6 +26,8 @@ pub struct Model {
     pub revoked_at: Option<i64>,
     /// Last request, to the minute, µs since 1970 UTC.
     pub used_at: Option<i64>,
+    /// Patterns of the series that it is limited to, one a line; all series without.
+    pub series: Option<String>,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.

@@ -2,6 +2,7 @@
 
 pub mod access_rule;
 pub mod account;
+pub mod audit_event;
 pub mod ingest_token;
 pub mod session;
 pub mod tenant;

@@ -17,6 +17,8 @@ pub struct Model {
     pub last_series: i32,
     /// Of ingest tokens.
     pub last_token: i32,
+    /// Of audit events.
+    pub last_event: i64,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.

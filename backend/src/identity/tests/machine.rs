@@ -25,7 +25,7 @@ async fn token_opens_its_tenant_and_no_other() {
     let world = World::new().await;
     world.tenant("other").await.commit().await.unwrap();
     let scope = world.tenant("mcce-g1-prod").await;
-    let token = create_token(&scope, &named("clock"), None, 10)
+    let (_, token) = create_token(&scope, &named("clock"), None, None, 10)
         .await
         .unwrap();
     let rows = list_tokens(&scope).await.unwrap();
@@ -60,7 +60,7 @@ async fn token_opens_its_tenant_and_no_other() {
 async fn token_that_was_rolled_back_never_counts() {
     let world = World::new().await;
     let scope = world.tenant("mcce-g1-prod").await;
-    let token = create_token(&scope, &named("clock"), None, 10)
+    let (_, token) = create_token(&scope, &named("clock"), None, None, 10)
         .await
         .unwrap();
     drop(scope);
@@ -72,14 +72,14 @@ async fn garbled_unknown_expired_and_revoked_say_what_to_do() {
     let world = World::new().await;
     let scope = world.tenant("mcce-g1-prod").await;
     assert!(
-        create_token(&scope, &named("late"), Some(10), 10)
+        create_token(&scope, &named("late"), None, Some(10), 10)
             .await
             .is_err()
     );
-    let expiring = create_token(&scope, &named("clock"), Some(100), 10)
+    let (_, expiring) = create_token(&scope, &named("clock"), None, Some(100), 10)
         .await
         .unwrap();
-    let revoked = create_token(&scope, &named("clock"), None, 10)
+    let (_, revoked) = create_token(&scope, &named("clock"), None, None, 10)
         .await
         .unwrap();
     revoke_token(&scope, 2, 50).await.unwrap();
@@ -105,10 +105,10 @@ async fn garbled_unknown_expired_and_revoked_say_what_to_do() {
 async fn rotation_overlaps() {
     let world = World::new().await;
     let scope = world.tenant("mcce-g1-prod").await;
-    let old = create_token(&scope, &named("clock"), Some(1_000), 10)
+    let (_, old) = create_token(&scope, &named("clock"), None, Some(1_000), 10)
         .await
         .unwrap();
-    let new = rotate_token(&scope, 1, 100, None, 200).await.unwrap();
+    let (_, new) = rotate_token(&scope, 1, 100, None, 200).await.unwrap();
     let rows = list_tokens(&scope).await.unwrap();
     assert_eq!(rows[0].expires_at, Some(300));
     assert_eq!((rows[1].name.as_str(), rows[1].expires_at), ("clock", None));
@@ -129,7 +129,7 @@ async fn rotation_overlaps() {
 async fn tenant_cannot_touch_another_tenants_token() {
     let world = World::new().await;
     let scope = world.tenant("mcce-g1-prod").await;
-    let token = create_token(&scope, &named("clock"), None, 10)
+    let (_, token) = create_token(&scope, &named("clock"), None, None, 10)
         .await
         .unwrap();
     scope.commit().await.unwrap();
@@ -149,7 +149,7 @@ async fn tenant_cannot_touch_another_tenants_token() {
 async fn last_use_is_noted_to_the_minute() {
     let world = World::new().await;
     let scope = world.tenant("mcce-g1-prod").await;
-    let token = create_token(&scope, &named("clock"), None, 10)
+    let (_, token) = create_token(&scope, &named("clock"), None, None, 10)
         .await
         .unwrap();
     scope.commit().await.unwrap();

@@ -119,7 +119,7 @@ async fn session_with_the_token_of_another_account_is_nobodys() {
     let world = World::new().await;
     let token = SecretString::from(world.token("admin"));
     let viewer = world.bearer(&world.token("viewer")).await.unwrap();
-    let secret = session::begin(&world.pool, &viewer, &token, now())
+    let secret = session::begin(&world.pool, &viewer, &token, "test", now())
         .await
         .unwrap();
     let proof = Proof::Cookie(format!("sundial={}", secret.cookie()).into());

@@ -1,0 +1,272 @@
+//! The second fence itself: whether it is in force, and the database roles that it binds.
+//!
+//! Touches rights and PostgreSQL's catalogue, and no row of a tenant. SQLite has no second fence.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, Mac};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    guard::{Backend, Pool, scope::named, transaction::Fence},
+};
+
+/// The tables that the server reads and writes.
+const TABLES: &str =
+    "tenant, tenant_counter, access_rule, account, session, ingest_token, series, batch";
+/// The table that the server reads and adds to.
+const LOG: &str = "audit_event";
+
+/// What binds rows of a table, by the column that names the tenant.
+const BOUND: &str = "SELECT c.relname::text, a.attname::text FROM pg_class c \
+    JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid \
+    WHERE n.nspname = current_schema() AND c.relkind = 'r' AND NOT a.attisdropped \
+    AND (a.attname IN ('tenant_id', 'home_id') OR c.relname = 'tenant' AND a.attname = 'id') ORDER BY 1";
+
+async fn rows<const N: usize>(open: &DatabaseTransaction, sql: &str) -> Result<Vec<[String; N]>> {
+    let statement = Statement::from_string(open.get_database_backend(), sql);
+    let rows = open.query_all_raw(statement).await?;
+    let texts = rows.iter().map(|row| {
+        let mut texts = [const { String::new() }; N];
+        for (place, text) in texts.iter_mut().enumerate() {
+            *text = row.try_get_by_index(place)?;
+        }
+        Ok(texts)
+    });
+    texts.collect()
+}
+
+/// What weakens the second fence, each in words with what to do; empty when it is in force.
+///
+/// Reason: reads PostgreSQL's catalogue and no row of a tenant.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
+    if pool.backend() == Backend::Sqlite {
+        return Ok(Vec::new());
+    }
+    let transaction = pool.read();
+    let open = transaction.fenced(&Fence::default()).await?;
+    let mut faults = Vec::new();
+    for [role] in rows(
+        &open,
+        "SELECT rolname::text FROM pg_roles WHERE (rolsuper OR rolbypassrls) \
+         AND pg_has_role(current_user, oid, 'MEMBER')",
+    )
+    .await?
+    {
+        faults.push(format!(
+            "the server's role is or can become {role}, which row-level security does not bind: let the server \
+             log in as a role that is neither SUPERUSER nor BYPASSRLS"
+        ));
+    }
+    for [table] in rows(
+        &open,
+        &format!(
+            "SELECT DISTINCT b.relname FROM ({BOUND}) AS b (relname, attname) JOIN pg_class c \
+             ON c.oid = quote_ident(b.relname)::regclass WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity) \
+             ORDER BY 1"
+        ),
+    )
+    .await?
+    {
+        faults.push(format!(
+            "table {table} has no row-level security in force: run `sundial migrate up`"
+        ));
+    }
+    for [table] in rows(
+        &open,
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relkind = 'r' \
+         AND pg_has_role(current_user, c.relowner, 'MEMBER') ORDER BY 1",
+    )
+    .await?
+    {
+        faults.push(format!(
+            "the server's role owns table {table} and could lift its fence: log in as another role than \
+             the one that migrates (`sundial migrate up --application-role …` grants what it needs)"
+        ));
+    }
+    for [privilege] in rows(
+        &open,
+        &format!(
+            "SELECT p FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) p \
+             WHERE has_table_privilege('{LOG}', p) ORDER BY 1"
+        ),
+    )
+    .await?
+    {
+        faults.push(format!(
+            "the server's role may {privilege} the audit log: run `sundial migrate up --application-role …`, \
+             which takes that from it"
+        ));
+    }
+    faults.extend(binding_faults(&open, pool.home()).await?);
+    Ok(faults)
+}
+
+/// What is wrong with the policies that bind the server's role to one tenant.
+async fn binding_faults(open: &DatabaseTransaction, home: i32) -> Result<Vec<String>> {
+    let bound: Vec<[String; 2]> = rows(
+        open,
+        "SELECT tablename::text, qual FROM pg_policies WHERE schemaname = current_schema() \
+         AND permissive = 'RESTRICTIVE' AND cmd = 'ALL' AND with_check = qual \
+         AND current_user = ANY (roles) ORDER BY 1",
+    )
+    .await?;
+    if home == 0 {
+        return Ok(match bound.first() {
+            None => Vec::new(),
+            Some(_) => vec![
+                "the server's role is bound to one tenant: say which by SUNDIAL_TENANT, or log in as a role that \
+                 is not"
+                    .into(),
+            ],
+        });
+    }
+    let tables: Vec<[String; 2]> = rows(open, BOUND).await?;
+    let fault = |[table, column]: &[String; 2]| {
+        let wanted = format!("({column} = {home})");
+        let is_bound = bound
+            .iter()
+            .any(|[of, qual]| of == table && *qual == wanted);
+        (!is_bound).then(|| {
+            format!(
+                "table {table} does not bind the server's role to its tenant: run `sundial migrate up` with \
+                 SUNDIAL_TENANT and SUNDIAL_APPLICATION_ROLE set"
+            )
+        })
+    };
+    Ok(tables.iter().filter_map(fault).collect())
+}
+
+/// Grants `role` what the server needs of the tables, and no ownership.
+///
+/// Reason: touches rights and no row.
+///
+/// # Errors
+/// [`Error::BadInput`] for a name that would need quoting, [`Error::Internal`] with the database's words.
+pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
+    check_role(pool, role)?;
+    let schema = schema(pool).await?;
+    let sql = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLES} TO {role}; \
+         REVOKE ALL ON {LOG} FROM {role}; GRANT SELECT, INSERT ON {LOG} TO {role}; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; \
+         GRANT SELECT ON seaql_migrations TO {role};"
+    );
+    pool.connection().execute_unprepared(&sql).await?;
+    Ok(())
+}
+
+/// Makes `role`, if it is absent, one that logs in with `password` and has nothing but the tenant named `slug`, whatever
+/// it says to be bound to; and grants it what the server needs.
+///
+/// Reason: touches rights and no row.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such tenant yet, [`Error::BadInput`] for a name that would need quoting or a
+/// password that can't be used, [`Error::Internal`] with the database's words.
+pub async fn bind_application_role(
+    pool: &Pool,
+    role: &str,
+    password: Option<&SecretString>,
+    slug: &str,
+) -> Result<()> {
+    check_role(pool, role)?;
+    let password = password.map(verifier).transpose()?;
+    let transaction = pool.read();
+    let tenant = named(&transaction, slug).await?;
+    let id = tenant.ok_or(Error::NotFound("tenant"))?.id;
+    let (known, tables) = {
+        let open = transaction.fenced(&Fence::default()).await?;
+        let known: Vec<[String; 1]> = rows(
+            &open,
+            &format!("SELECT rolname::text FROM pg_roles WHERE rolname = '{role}'"),
+        )
+        .await?;
+        (!known.is_empty(), rows::<2>(&open, BOUND).await?)
+    };
+    drop(transaction);
+    let mut sql = String::new();
+    if !known {
+        sql += &format!(
+            "CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION; "
+        );
+    }
+    if let Some(password) = password {
+        sql += &format!("ALTER ROLE {role} PASSWORD '{password}'; ");
+    }
+    for [table, column] in tables {
+        sql += &format!(
+            "DROP POLICY IF EXISTS bound_{role} ON {table}; CREATE POLICY bound_{role} ON {table} \
+             AS RESTRICTIVE TO {role} USING ({column} = {id}) WITH CHECK ({column} = {id}); "
+        );
+    }
+    pool.connection().execute_unprepared(&sql).await?;
+    grant_application_role(pool, role).await
+}
+
+fn check_role(pool: &Pool, role: &str) -> Result<()> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    // With `bound_` in front it names a policy, of at most 63 bytes.
+    let is_plain = role.bytes().all(plain) && role.starts_with(|c: char| c.is_ascii_lowercase());
+    if !is_plain || role.len() > 57 {
+        return Err(Error::bad_input(
+            "the application role's name must be 1 to 57 of a-z, 0-9 and _, with a letter first",
+        ));
+    }
+    if pool.backend() == Backend::Sqlite {
+        return Err(Error::bad_input(
+            "SQLite has no roles: leave --application-role out",
+        ));
+    }
+    Ok(())
+}
+
+async fn schema(pool: &Pool) -> Result<String> {
+    let statement = Statement::from_string(
+        pool.connection().get_database_backend(),
+        "SELECT quote_ident(current_schema())",
+    );
+    let row = pool.connection().query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| Error::Internal("the connection has no schema".into()))?;
+    Ok(row.try_get_by_index(0)?)
+}
+
+/// What PostgreSQL keeps of a password (SCRAM-SHA-256, RFC 5803), so that no log of its statements ever shows it.
+fn verifier(password: &SecretString) -> Result<String> {
+    const ROUNDS: u32 = 4096;
+    let password = password.expose_secret();
+    // Others would have to be normalised first (SASLprep).
+    if password.len() < 16 || !password.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::bad_input(
+            "the role's password must be 16 or more letters, digits and signs of ASCII: `openssl rand -hex 32` makes one",
+        ));
+    }
+    let keyed = |key: &[u8], text: &[u8]| -> Result<[u8; 32]> {
+        let mac = Hmac::<Sha256>::new_from_slice(key);
+        let mac = mac.map_err(|error| Error::internal("hashing a password", error))?;
+        Ok(mac.chain_update(text).finalize().into_bytes().into())
+    };
+    let salt: [u8; 16] = rand::random();
+    let mut round = keyed(password.as_bytes(), &[&salt[..], &[0, 0, 0, 1]].concat())?;
+    let mut salted = round;
+    for _ in 1..ROUNDS {
+        round = keyed(password.as_bytes(), &round)?;
+        salted.iter_mut().zip(round).for_each(|(a, b)| *a ^= b);
+    }
+    let stored = Sha256::digest(keyed(&salted, b"Client Key")?);
+    let server = keyed(&salted, b"Server Key")?;
+    let encode = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+    Ok(format!(
+        "SCRAM-SHA-256${ROUNDS}:{}${}:{}",
+        encode(&salt),
+        encode(&stored),
+        encode(&server)
+    ))
+}
