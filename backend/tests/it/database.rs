@@ -20,7 +20,6 @@ pub enum Kind {
 
 /// A database with all tables and no rows.
 pub struct Database {
-    pub kind: Kind,
     /// As the server logs in: on PostgreSQL as a role that owns nothing.
     pub url: String,
     /// As the role that owns the tables.
@@ -46,7 +45,6 @@ impl Database {
         pool.migrate_up().await.unwrap();
         pool.close().await;
         Database {
-            kind: Kind::Sqlite,
             owner: url.clone(),
             superuser: url.clone(),
             url,
@@ -65,10 +63,7 @@ impl Database {
             );
             database.execute(&lift).await;
         }
-        Database {
-            kind: Kind::Unfenced,
-            ..database
-        }
+        database
     }
 
     async fn postgres() -> Self {
@@ -96,7 +91,6 @@ impl Database {
         }
         connection.close().await.unwrap();
         let database = Database {
-            kind: Kind::Postgres,
             url: url(Some(&application)),
             owner: url(Some(&owner)),
             superuser: url(None),

@@ -11,6 +11,7 @@
 //! live        subscriptions
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
+//! leak        requests dropped half-way
 //! durability  the program itself, killed
 //! ```
 #![expect(
@@ -66,6 +67,7 @@ mod durability;
 mod fence;
 mod http;
 mod isolation;
+mod leak;
 mod live;
 mod read;
 mod refusal;
