@@ -87,6 +87,11 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        // All connections are in use, or none can be had: either way it is worth trying again.
+        if let DbErr::ConnectionAcquire(_) = error {
+            tracing::warn!(%error, "no connection to the database in time");
+            return Error::RateLimited { retry_after: 2 };
+        }
         Error::internal("the database refused", error)
     }
 }

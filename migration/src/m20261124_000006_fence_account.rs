@@ -51,7 +51,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        create_session_index(manager, &["home_id", "account_id"]).await?;
+        // Of another name than the one before: a connection of SQLite that has not yet heard that it is gone would refuse.
+        create_session_index(manager, "session_home_account", &["home_id", "account_id"]).await?;
 
         let mine = format!("'account:' || id = {KEY}");
         let shared = format!(
@@ -151,7 +152,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        create_session_index(manager, &["account_id"]).await
+        create_session_index(manager, "session_account", &["account_id"]).await
     }
 }
 
@@ -166,10 +167,11 @@ async fn drop_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 
 async fn create_session_index(
     manager: &SchemaManager<'_>,
+    name: &'static str,
     columns: &'static [&'static str],
 ) -> Result<(), DbErr> {
     let mut index = Index::create();
-    index.name("session_account").table("session");
+    index.name(name).table("session");
     for column in columns {
         index.col(*column);
     }

@@ -148,7 +148,7 @@ async fn handle(
         }
         _ => {}
     }
-    let request = request.data(asker).data(app.pool.snapshot());
+    let request = request.data(app.pool.snapshot(asker.viewer())).data(asker);
     let schema = app.schema.clone();
     let response = if operation == OperationType::Mutation {
         // In a task of its own: a client that goes away does not cut a write in two.

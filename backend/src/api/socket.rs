@@ -211,7 +211,7 @@ impl Connection {
         }
         let mut request = Request::new(operation.query)
             .data(asker.clone())
-            .data(self.app.pool.snapshot());
+            .data(self.app.pool.snapshot(asker.viewer()));
         request.operation_name = operation.operation_name;
         request.variables = operation.variables.unwrap_or_default();
         let (inbox, schema, name) = (self.inbox.clone(), self.app.schema.clone(), id.clone());

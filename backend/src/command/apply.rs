@@ -10,7 +10,7 @@ use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
-        Admin, TenantScope, system,
+        Admin, TenantScope, is_slug, system,
         table::{
             access_rule::{self, RoleName},
             audit_event::Action,
@@ -35,7 +35,7 @@ use crate::{
 
 Examples:
   sundial apply tenants.yaml --dry-run
-  sundial apply tenants.yaml --database-url postgres://sundial_app@db/sundial")]
+  sundial apply tenants.yaml --database-url postgres://sundial_owner@db/sundial")]
 pub struct Apply {
     /// YAML file
     file: PathBuf,
@@ -204,14 +204,6 @@ fn parse(text: &str) -> Result<File, String> {
         }
     }
     Ok(file)
-}
-
-fn is_slug(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&text.len())
-        && text.bytes().all(plain)
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-')
 }
 
 fn is_login(text: &str) -> bool {

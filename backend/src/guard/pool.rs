@@ -15,6 +15,7 @@ use crate::{
     guard::{
         AtLeast, Editor, Principal, Role, Snapshot, TenantScope,
         scope::{enter, named},
+        share::Shares,
         transaction::{Access, Transaction},
     },
 };
@@ -31,6 +32,7 @@ struct Inner {
     connection: DatabaseConnection,
     /// SQLite has one writer at a time: waiting here is fair, waiting for its lock is not.
     writer: Arc<Semaphore>,
+    shares: Shares,
 }
 
 /// The two databases that Sundial runs on.
@@ -108,6 +110,7 @@ impl Pool {
             inner: Arc::new(Inner {
                 connection,
                 writer: Arc::new(Semaphore::new(1)),
+                shares: Shares::of(connections),
             }),
             home: 0,
         })
@@ -142,12 +145,16 @@ impl Pool {
         principal: &Principal,
         slug: &str,
     ) -> Result<TenantScope<R>> {
-        enter(self.write(), principal, slug).await
+        enter(self.write().shared_by(principal), principal, slug).await
     }
 
-    /// One consistent view of the database for everything that one request reads.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.read())
+    /// One consistent view of the database for everything that one request of `principal` reads.
+    pub fn snapshot(&self, principal: Option<&Principal>) -> Snapshot {
+        let transaction = self.read();
+        Snapshot::new(match principal {
+            Some(principal) => transaction.shared_by(principal),
+            None => transaction,
+        })
     }
 
     /// Opens the tenant named `slug` for reading, in a view of its own.
@@ -155,7 +162,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::enter`].
     pub async fn look<R: Role>(&self, principal: &Principal, slug: &str) -> Result<TenantScope<R>> {
-        enter(self.read(), principal, slug).await
+        enter(self.read().shared_by(principal), principal, slug).await
     }
 
     /// Applies all changes to the tables that are still missing.
@@ -218,6 +225,11 @@ impl Pool {
 
     pub(in crate::guard) fn writer(&self) -> Arc<Semaphore> {
         self.inner.writer.clone()
+    }
+
+    /// Whose connections are how many; where there is one tenant, nobody needs a share.
+    pub(in crate::guard) fn shares(&self) -> Option<&Shares> {
+        (self.home == 0).then_some(&self.inner.shares)
     }
 
     /// The tenant that the deployment is pinned to, or 0 where it serves all of them.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, OnConflict},
 };
 
@@ -143,7 +143,8 @@ pub async fn found(
                     .to_owned(),
             )
             .exec_with_returning(&*open)
-            .await?;
+            .await
+            .map_err(owner_alone)?;
         (after, before.is_none())
     };
     if made {
@@ -162,6 +163,16 @@ pub async fn found(
     let who = Arc::new(Who::operator());
     let scope = TenantScope::new(tenant, RoleName::Admin, who, transaction);
     Ok((scope, made))
+}
+
+/// That the server's role was refused what is the owner's.
+fn owner_alone(error: DbErr) -> Error {
+    if error.to_string().contains("permission denied") {
+        return Error::Forbidden(
+            "tenants are made and named by the database role that owns the tables: log in as that one".into(),
+        );
+    }
+    error.into()
 }
 
 /// The ingest token whose SHA-256 is `hash`, with the slug of its tenant.

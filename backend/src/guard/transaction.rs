@@ -10,7 +10,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedSemaphorePermit};
 
 use crate::{
     error::{Error, Result},
-    guard::{Backend, Pool, filter},
+    guard::{Backend, Pool, Principal, filter, share::Sharer},
 };
 
 /// What a transaction may do.
@@ -60,6 +60,7 @@ pub(super) enum Key {
 pub(super) struct Transaction {
     pool: Pool,
     access: Access,
+    sharer: Option<Sharer>,
     state: Mutex<State>,
 }
 
@@ -69,6 +70,7 @@ struct State {
     fence: Fence,
     // Dropped after the transaction: fields drop in order.
     writer: Option<OwnedSemaphorePermit>,
+    share: Option<OwnedSemaphorePermit>,
 }
 
 /// The transaction, bound and exclusively held for one statement or more.
@@ -87,7 +89,16 @@ impl Transaction {
         Transaction {
             pool,
             access,
+            sharer: None,
             state: Mutex::default(),
+        }
+    }
+
+    /// The same, on a connection of the share of `principal`.
+    pub(super) fn shared_by(self, principal: &Principal) -> Self {
+        Transaction {
+            sharer: Some(principal.into()),
+            ..self
         }
     }
 
@@ -95,6 +106,9 @@ impl Transaction {
     pub(super) async fn fenced(&self, fence: &Fence) -> Result<Fenced<'_>> {
         let mut state = self.state.lock().await;
         if state.open.is_none() {
+            if let (Some(sharer), Some(shares)) = (self.sharer, self.pool.shares()) {
+                state.share = Some(shares.take(sharer).await?);
+            }
             if self.access == Access::Write && self.pool.backend() == Backend::Sqlite {
                 let permit = self.pool.writer().acquire_owned().await;
                 state.writer =
@@ -156,7 +170,7 @@ impl Transaction {
         if let Some(transaction) = state.open.take() {
             transaction.commit().await?;
         }
-        state.writer = None;
+        (state.writer, state.share) = (None, None);
         Ok(())
     }
 }

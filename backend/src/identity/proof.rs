@@ -30,12 +30,7 @@ impl Proof {
             let bearer = header.to_str().ok().and_then(Proof::bearer);
             return bearer.unwrap_or_else(|| Proof::Bearer(SecretString::default()));
         }
-        // HTTP/2 may split the cookies over several headers.
-        let texts = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|header| header.to_str().ok());
-        let text = texts.collect::<Vec<_>>().join("; ");
+        let text = cookies(headers);
         let ours = |name: &str| name == PLAIN_COOKIE || name == SECURE_COOKIE;
         if Cookie::split_parse(&text)
             .flatten()
@@ -59,6 +54,22 @@ impl Proof {
     pub fn is_cookie(&self) -> bool {
         matches!(self, Proof::Cookie(_))
     }
+}
+
+/// The request's cookies as one text. HTTP/2 may split them over several headers, and a neighbouring host may have
+/// planted one that is no plain text: it is left out, and the others count.
+pub(super) fn cookies(headers: &HeaderMap) -> String {
+    let headers = headers.get_all(COOKIE).iter();
+    let pairs = headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let plain = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+    let plain: Vec<&str> = plain
+        .map(str::trim)
+        .filter(|pair| {
+            pair.bytes()
+                .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        })
+        .collect();
+    plain.join("; ")
 }
 
 #[cfg(test)]
@@ -105,6 +116,21 @@ mod tests {
         assert!(matches!(Proof::of(&headers(&[])), Proof::Nothing));
         let split = headers(&[("cookie", "theme=dark"), ("cookie", "__Host-sundial=abc")]);
         assert!(Proof::of(&split).is_cookie());
+    }
+
+    #[test]
+    fn cookie_that_is_no_text_hides_no_other() {
+        let mut headers = HeaderMap::new();
+        let value = "city=Zürich; sundial=abc".as_bytes();
+        headers.insert(COOKIE, HeaderValue::from_bytes(value).unwrap());
+        headers.append(
+            COOKIE,
+            HeaderValue::from_bytes(b"x=\xff; theme=dark").unwrap(),
+        );
+        let proof = Proof::of(&headers);
+        assert!(
+            matches!(proof, Proof::Cookie(text) if text.expose_secret() == "sundial=abc; theme=dark")
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, USER_AGENT},
+        header::{ACCEPT, CACHE_CONTROL, LOCATION, SET_COOKIE, USER_AGENT},
     },
     middleware,
     response::{IntoResponse, Response},
@@ -15,7 +15,9 @@ use serde::Deserialize;
 
 use crate::{
     error::Result,
-    identity::{Identity, login, login::Login, login::Stop, now, session, site::CookieKind},
+    identity::{
+        Identity, login, login::Login, login::Stop, now, proof::cookies, session, site::CookieKind,
+    },
 };
 
 /// The routes. They hold their state themselves.
@@ -143,15 +145,6 @@ async fn logout(State(identity): State<Identity>, headers: HeaderMap) -> Respons
     } else {
         with_cookies(StatusCode::NO_CONTENT.into_response(), &gone)
     }
-}
-
-/// The request's cookies as one text; HTTP/2 may split them over several headers.
-fn cookies(headers: &HeaderMap) -> String {
-    let texts = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok());
-    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// Ends a sign-in at the page that says why. The sign-in under way is over with it.

@@ -14,7 +14,8 @@ pub(super) const SECURE_COOKIE: &str = "__Host-sundial";
 /// Its name on a loopback address, where there is no TLS and no neighbouring host.
 pub(super) const PLAIN_COOKIE: &str = "sundial";
 
-/// Longest path to return to after sign-in, in bytes.
+/// Longest path to return to after sign-in, in bytes, as it is sent: the login cookie, which holds it sealed, must stay
+/// below the 4,096 that browsers keep.
 const RETURN_TO: usize = 1_000;
 
 /// The address that people type.
@@ -102,7 +103,10 @@ impl Site {
         });
         match read {
             // Returning into the sign-in would go round for ever.
-            Some(url) if !url.path().starts_with("/auth/") => {
+            Some(url)
+                if !url.path().starts_with("/auth/")
+                    && url[Position::BeforePath..].len() <= RETURN_TO =>
+            {
                 url[Position::BeforePath..].to_owned()
             }
             _ => "/".to_owned(),
@@ -217,6 +221,7 @@ mod tests {
             "/auth/login?return_to=/auth/login",
             "/a/../auth/logout",
             &long,
+            &format!("/{}", "ä".repeat(499)),
         ] {
             assert_eq!(site.return_to(bad), "/", "{bad:?}");
         }

@@ -91,7 +91,7 @@ fn free_addresses() -> [String; 2] {
 /// A database with one tenant, and that tenant's token.
 async fn prepared(kind: Kind) -> (Database, String) {
     let database = Database::create(kind).await;
-    let pool = Pool::open(&database.url.clone().into(), 2).await.unwrap();
+    let pool = Pool::open(&database.owner.clone().into(), 2).await.unwrap();
     let rules = vec![rule("mcce", "", RoleName::Admin)];
     let token = found(&pool, PROD, Environment::Prod, rules).await;
     pool.close().await;

@@ -57,7 +57,7 @@ struct Home {
     principal: Arc<Principal>,
 }
 
-async fn homes(pool: &Pool) -> Vec<Home> {
+async fn homes(database: &Database, pool: &Pool) -> Vec<Home> {
     let github = GithubConfig {
         url: "https://github.com".parse().unwrap(),
         api_url: "https://api.github.com".parse().unwrap(),
@@ -68,13 +68,15 @@ async fn homes(pool: &Pool) -> Vec<Home> {
     let url = "http://127.0.0.1".parse().unwrap();
     let identity = Identity::new(&github, url, pool.clone()).unwrap();
     let mut homes = Vec::new();
+    let owner = Pool::open(&database.owner.clone().into(), 2).await.unwrap();
     for number in 0..TENANTS {
         let slug = format!("tenant-{number}");
-        let token = found(pool, &slug, Environment::Test, Vec::new()).await;
+        let token = found(&owner, &slug, Environment::Test, Vec::new()).await;
         let principal = identity.authenticate(&Proof::Bearer(token.into())).await;
         let principal = principal.unwrap().unwrap();
         homes.push(Home { slug, principal });
     }
+    owner.close().await;
     homes
 }
 
@@ -113,7 +115,7 @@ async fn dropped_requests_lose_and_misplace_nothing(kind: Kind) {
     let pool = Pool::open(&database.url.clone().into(), CONNECTIONS)
         .await
         .unwrap();
-    let homes = Arc::new(homes(&pool).await);
+    let homes = Arc::new(homes(&database, &pool).await);
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let (pool, homes) = (pool.clone(), homes.clone());
@@ -199,7 +201,7 @@ async fn request_dropped_at_any_await_leaves_no_transaction_open() {
     let pool = Pool::open(&database.url.clone().into(), CONNECTIONS)
         .await
         .unwrap();
-    let homes = homes(&pool).await;
+    let homes = homes(&database, &pool).await;
     let observer = connect(&database.superuser).await;
     // Where the awaits lie depends on how fast the database answers: each place is tried several times.
     for left in (0..12).cycle().take(240) {

@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// The tables that the server reads and writes.
-const TABLES: &str =
-    "tenant, tenant_counter, access_rule, account, session, ingest_token, series, batch";
+const TABLES: &str = "tenant_counter, access_rule, account, session, ingest_token, series, batch";
+/// The table that the server reads: tenants are made by `sundial apply`, as the role that owns the tables.
+const NAMES: &str = "tenant";
 /// The table that the server reads and adds to.
 const LOG: &str = "audit_event";
 
@@ -155,8 +156,8 @@ pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
     let sql = format!(
         "GRANT USAGE ON SCHEMA {schema} TO {role}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLES} TO {role}; \
-         REVOKE ALL ON {LOG} FROM {role}; GRANT SELECT, INSERT ON {LOG} TO {role}; \
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; \
+         REVOKE ALL ON {LOG}, {NAMES} FROM {role}; \
+         GRANT SELECT, INSERT ON {LOG} TO {role}; GRANT SELECT ON {NAMES} TO {role}; \
          GRANT SELECT ON seaql_migrations TO {role};"
     );
     pool.connection().execute_unprepared(&sql).await?;

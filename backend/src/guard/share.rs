@@ -1,0 +1,106 @@
+//! Who may hold how many of the pool's connections at once, so that one tenant's machines, or one person, do not take
+//! them from all others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    error::{Error, Result},
+    guard::{Principal, principal::Kind},
+};
+
+/// How long one waits for a connection of one's own share.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Whose share a connection is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Sharer {
+    /// The ingest tokens of a tenant.
+    Tenant(i32),
+    /// A person.
+    Account(i64),
+}
+
+impl From<&Principal> for Sharer {
+    fn from(principal: &Principal) -> Self {
+        match &principal.0 {
+            Kind::Token(token) => Sharer::Tenant(token.tenant_id),
+            Kind::Person(person) => Sharer::Account(person.account_id),
+        }
+    }
+}
+
+/// The shares in use.
+pub(super) struct Shares {
+    most: usize,
+    used: Mutex<HashMap<Sharer, Weak<Semaphore>>>,
+}
+
+impl Shares {
+    /// Shares of a quarter of `connections`, one at least.
+    pub(super) fn of(connections: u32) -> Self {
+        Shares {
+            most: usize::try_from(connections / 4).unwrap_or(1).max(1),
+            used: Mutex::default(),
+        }
+    }
+
+    /// A connection of the share of `sharer`, once there is one.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when there is none in time.
+    pub(super) async fn take(&self, sharer: Sharer) -> Result<OwnedSemaphorePermit> {
+        let share = self.share(sharer);
+        match tokio::time::timeout(WAIT, share.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Error::RateLimited { retry_after: 1 }),
+        }
+    }
+
+    fn share(&self, sharer: Sharer) -> Arc<Semaphore> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = used.get(&sharer).and_then(Weak::upgrade) {
+            return share;
+        }
+        // Whoever comes anew sweeps out those who are gone.
+        used.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(self.most));
+        used.insert(sharer, Arc::downgrade(&share));
+        share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_share_never_costs_another() {
+        let shares = Shares::of(8);
+        let held = [
+            shares.take(Sharer::Tenant(1)).await.unwrap(),
+            shares.take(Sharer::Tenant(1)).await.unwrap(),
+        ];
+        let third = shares.take(Sharer::Tenant(1));
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, third).await.is_err());
+        assert!(shares.take(Sharer::Tenant(2)).await.is_ok());
+        assert!(shares.take(Sharer::Account(1)).await.is_ok());
+        drop(held);
+        assert!(shares.take(Sharer::Tenant(1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_is_gone_is_forgotten() {
+        let shares = Shares::of(1);
+        for id in 0..100 {
+            drop(shares.take(Sharer::Tenant(id)).await.unwrap());
+        }
+        assert_eq!(shares.used.lock().unwrap().len(), 1);
+    }
+}
