@@ -94,8 +94,11 @@ pub async fn run(command: Apply) -> Result<()> {
     let place = command.file.display();
     let text = std::fs::read_to_string(&command.file)
         .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
-    let file =
-        parse(&text).map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
+    let file = parse(&text).map_err(|error| {
+        // The parser begins with that word itself.
+        let error = error.strip_prefix("error: ").unwrap_or(&error);
+        Error::bad_input(format!("the file {place}: {error}"))
+    })?;
     let pool = open(&command.database).await?;
     let now = now();
     for tenant in &file.tenants {

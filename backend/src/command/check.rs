@@ -33,13 +33,16 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         Err(error) => report.fault("database", error)?,
     }
     match config.github.credentials() {
-        Ok(Some(_)) => report.ok("sign-in")?,
+        Ok(Some(_)) => {
+            report.ok("sign-in")?;
+            check_github(&mut report, &config.github).await?;
+        }
+        // Then GitHub is never asked.
         Ok(None) => report.open(
             "sign-in: no OAuth app is set, so only ingest tokens count; see SUNDIAL_GITHUB_CLIENT_ID",
         )?,
         Err(error) => report.fault("sign-in", error)?,
     }
-    check_github(&mut report, &config.github).await?;
     match report.faults {
         0 => Ok(()),
         1 => Err(Error::Conflict("1 fault".into())),
@@ -56,7 +59,7 @@ async fn check_database(report: &mut Report, pool: &Pool, tenant: Option<&str>) 
         // Nothing else can be told of tables that are not there.
         return report.fault(
             "migrations",
-            format!("{words} are missing: run `sundial migrate up`"),
+            format!("run `sundial migrate up`, for these are missing: {words}"),
         );
     }
     report.ok("migrations")?;
@@ -97,11 +100,14 @@ async fn check_github(report: &mut Report, github: &GithubConfig) -> Result<()> 
     let response = match asked {
         Ok(response) => response,
         Err(error) => {
+            let mut words = format!("{} does not answer", github.api_url);
             let error = error.without_url();
-            return report.fault(
-                "GitHub",
-                format!("{} does not answer: {error}", github.api_url),
-            );
+            let mut cause: Option<&dyn std::error::Error> = Some(&error);
+            while let Some(error) = cause {
+                words.push_str(&format!(": {error}"));
+                cause = error.source();
+            }
+            return report.fault("GitHub", words);
         }
     };
     report.ok("GitHub")?;

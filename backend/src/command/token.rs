@@ -95,7 +95,14 @@ pub async fn run(command: Token) -> Result<()> {
     | Action::Rotate { of, .. }
     | Action::Revoke { of, .. }) = &command.action;
     let pool = open(&of.database).await?;
-    let scope = system::operate(&pool, &of.tenant).await?;
+    let scope = system::operate(&pool, &of.tenant).await;
+    let scope = scope.map_err(|error| match error {
+        Error::NotFound(_) => Error::bad_input(format!(
+            "there is no tenant {}: make it with `sundial apply`",
+            of.tenant
+        )),
+        other => other,
+    })?;
     let now = now();
     let expiry = |days: Option<i64>| days.map(|days| now + days * DAY);
     match command.action {
