@@ -80,6 +80,49 @@ pub struct GithubConfig {
     pub client_secret_file: Option<PathBuf>,
 }
 
+/// How much one asker may ask for; 0 for no limit.
+///
+/// A producer asks once or twice a slot, a page once a view: some ten a second at worst. 100 leaves room for scripts and
+/// for those that catch up, and keeps one token from more than a small part of what the server can do. One address may
+/// be an office of browsers, each of which asks little before it is signed in. And a person mistypes a few times, a
+/// producer with an old token asks every 10 s; who fails more often than that guesses.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitConfig {
+    /// Operations a second of one person or token; ten seconds' worth at once, 0 for no limit
+    #[arg(
+        long = "operations-per-principal",
+        env = "SUNDIAL_OPERATIONS_PER_PRINCIPAL",
+        default_value_t = 100,
+        value_name = "NUMBER"
+    )]
+    pub principal: u32,
+    /// Operations a second without proof, steps of sign-ins and new WebSockets of one address; ten seconds' worth at once, 0 for no limit
+    #[arg(
+        long = "operations-per-address",
+        env = "SUNDIAL_OPERATIONS_PER_ADDRESS",
+        default_value_t = 20,
+        value_name = "NUMBER"
+    )]
+    pub address: u32,
+    /// Tokens, sessions and sign-ins a minute that do not count, of one address; three minutes' worth at once, 0 for no limit
+    #[arg(
+        long = "failures-per-address",
+        env = "SUNDIAL_FAILURES_PER_ADDRESS",
+        default_value_t = 10,
+        value_name = "NUMBER"
+    )]
+    pub failures: u32,
+    /// Proxies in front that each add whom they hear from to X-Forwarded-For or Forwarded; without any, neither is believed
+    #[arg(
+        long = "trusted-proxies",
+        env = "SUNDIAL_TRUSTED_PROXIES",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(0..=16),
+        value_name = "NUMBER"
+    )]
+    pub trusted_proxies: u8,
+}
+
 /// Settings of `sundial serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
@@ -119,6 +162,9 @@ pub struct ServeConfig {
     /// The GitHub that people sign in with.
     #[command(flatten)]
     pub github: GithubConfig,
+    /// How much one asker may ask for.
+    #[command(flatten)]
+    pub limits: LimitConfig,
 }
 
 /// How log lines look.

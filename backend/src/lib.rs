@@ -31,19 +31,29 @@ pub mod tenant;
 use axum::{
     Router,
     body::Body,
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    extract::{
+        FromRequestParts, Request, State, WebSocketUpgrade,
+        connect_info::IntoMakeServiceWithConnectInfo,
+    },
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
+use std::net::SocketAddr;
+
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 pub use error::{Error, Result};
 
 use crate::{
-    api::{http, schema::Api, socket, spa},
+    api::{
+        http,
+        limit::{self, Address, Limits},
+        schema::Api,
+        socket, spa,
+    },
     guard::Pool,
     identity::{Identity, Proof},
     live::Live,
@@ -58,17 +68,26 @@ pub struct App {
     pub identity: Identity,
     /// The database.
     pub pool: Pool,
+    /// How much one asker may ask for.
+    pub limits: Limits,
     stop: watch::Receiver<bool>,
 }
 
 impl App {
-    /// The application on `pool`, with people by `identity`. It tells its connections to go once `stop` is true.
-    pub fn new(pool: Pool, identity: Identity, stop: watch::Receiver<bool>) -> Self {
+    /// The application on `pool`, with people by `identity`, within `limits`. It tells its connections to go once `stop`
+    /// is true.
+    pub fn new(
+        pool: Pool,
+        identity: Identity,
+        limits: Limits,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         let schema = api::schema::schema(pool.clone(), Live::default());
         App {
             schema,
             identity,
             pool,
+            limits,
             stop,
         }
     }
@@ -83,9 +102,10 @@ impl App {
     }
 }
 
-/// Everything that the public port answers.
-pub fn app(app: App) -> Router {
-    let sign_in = app.identity.router();
+/// Everything that the public port answers, to clients whose addresses are known.
+pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    let limited = middleware::from_fn_with_state(app.limits.clone(), limit::sign_in);
+    let sign_in = app.identity.router().layer(limited);
     let graphql = Router::new()
         .route("/graphql", any(graphql))
         .layer(CompressionLayer::new())
@@ -96,22 +116,32 @@ pub fn app(app: App) -> Router {
         .fallback(get(spa::serve))
         .layer(middleware::from_fn(observe))
         .layer(middleware::from_fn(harden))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(failed))
+        .into_make_service_with_connect_info()
 }
 
 async fn graphql(State(app): State<App>, request: Request) -> Response {
+    let address = app.limits.address(&request);
     let (mut parts, body) = request.into_parts();
     let upgrades = parts.headers.contains_key(header::UPGRADE);
     if parts.method == Method::GET && upgrades {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => open_socket(app, upgrade, &parts.headers),
+            Ok(upgrade) => open_socket(app, upgrade, address, &parts.headers),
             Err(refused) => refused.into_response(),
         };
     }
-    http::answer(&app, parts.method, &parts.uri, &parts.headers, body).await
+    http::answer(&app, address, parts, body).await
 }
 
-fn open_socket(app: App, upgrade: WebSocketUpgrade, headers: &axum::http::HeaderMap) -> Response {
+fn open_socket(
+    app: App,
+    upgrade: WebSocketUpgrade,
+    address: Address,
+    headers: &axum::http::HeaderMap,
+) -> Response {
+    if let Err(error) = app.limits.arrival(address) {
+        return http::refuse(StatusCode::TOO_MANY_REQUESTS, &error);
+    }
     let proof = Proof::of(headers);
     // A browser sends the cookie along whichever site opens the connection.
     if proof.is_cookie() && !app.identity.is_same_origin(headers) {
@@ -132,7 +162,12 @@ fn open_socket(app: App, upgrade: WebSocketUpgrade, headers: &axum::http::Header
         )
             .into_response();
     }
-    upgrade.on_upgrade(move |socket| socket::serve(app, socket, proof))
+    upgrade.on_upgrade(move |socket| socket::serve(app, socket, address, proof))
+}
+
+/// What a client hears when the server failed in a way that was not foreseen. The log has been told where.
+fn failed(_: Box<dyn std::any::Any + Send>) -> Response {
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Counts and times requests, by route and status alone.

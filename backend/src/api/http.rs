@@ -1,21 +1,25 @@
 //! GraphQL over HTTP: the specification of that name, and what keeps other sites and oversized requests out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use async_graphql::{
     Request, Response as Reply, Variables,
     parser::types::{DocumentOperations, ExecutableDocument, OperationType, Selection},
 };
 use axum::{
-    body::{Body, to_bytes},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    body::{Body, BodyDataStream},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use futures::StreamExt;
 use serde::Deserialize;
 
 use crate::{
     App,
-    api::schema::{finish, is_request_error, refusal, to_json},
+    api::{
+        limit::{Address, with_retry_after},
+        schema::{finish, is_request_error, refusal, to_json},
+    },
     error::{Error, Result},
     identity::Proof,
     request::Asker,
@@ -27,6 +31,8 @@ const INGEST_BYTES: usize = 8 << 20;
 const BYTES: usize = 1 << 20;
 /// Most bytes that are read to be thrown away, so that a client hears the answer rather than a broken pipe.
 const DRAINED_BYTES: usize = 64 << 20;
+/// Longest time that this takes.
+const DRAINED_FOR: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,59 +54,52 @@ enum Media {
     Json,
 }
 
-/// Answers a request to `/graphql` that is no upgrade.
-pub async fn answer(
-    app: &App,
-    method: Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Body,
-) -> Response {
-    let Some(media) = Media::accepted(headers) else {
+/// Answers a request from `address` to `/graphql` that is no upgrade.
+pub async fn answer(app: &App, address: Address, parts: Parts, body: Body) -> Response {
+    let Some(media) = Media::accepted(&parts.headers) else {
         return (
             StatusCode::NOT_ACCEPTABLE,
             "Accept must allow application/graphql-response+json or application/json\n",
         )
             .into_response();
     };
-    match handle(app, media, method, uri, headers, body).await {
+    let mut body = body.into_data_stream();
+    match handle(app, address, media, &parts, &mut body).await {
         Ok(response) => response,
         Err((status, error)) => {
-            let mut response = media.respond(status, refusal(&error));
-            if let Some(seconds) = error.retry_after() {
-                let headers = response.headers_mut();
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            response
+            drain(&mut body).await;
+            with_retry_after(media.respond(status, refusal(&error)), &error)
         }
     }
+}
+
+/// The answer that tells `error` to a client that could not say what it reads.
+pub fn refuse(status: StatusCode, error: &Error) -> Response {
+    with_retry_after(Media::Json.respond(status, refusal(error)), error)
 }
 
 type Refused = (StatusCode, Error);
 
 async fn handle(
     app: &App,
+    address: Address,
     media: Media,
-    method: Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Body,
+    parts: &Parts,
+    body: &mut BodyDataStream,
 ) -> Result<Response, Refused> {
-    let (params, bytes) = match method {
-        Method::POST => {
-            check_content_type(headers)?;
-            let bytes = read(body).await?;
-            (parse(&bytes)?, bytes.len())
-        }
-        Method::GET => (parse_query_string(uri.query().unwrap_or_default())?, 0),
+    let (method, headers) = (&parts.method, &parts.headers);
+    match *method {
+        Method::POST => check_content_type(headers)?,
+        Method::GET => {}
         _ => {
             return Err((
                 StatusCode::METHOD_NOT_ALLOWED,
                 Error::bad_input("use POST, or GET for queries"),
             ));
         }
-    };
+    }
 
+    // Who asks and how often comes first: reading what was sent is the dear part.
     let proof = Proof::of(headers);
     if proof.is_cookie() && !app.identity.is_same_origin(headers) {
         return Err((
@@ -111,16 +110,22 @@ async fn handle(
             ),
         ));
     }
-    let asker = Asker::check(app.identity.clone(), proof)
-        .await
-        .map_err(|error| {
-            let status = match error {
-                Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-                Error::GithubUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::INTERNAL_SERVER_ERROR,
-            };
-            (status, error)
-        })?;
+    let asker = admit(app, address, proof).await.map_err(|error| {
+        let status = match error {
+            Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::GithubUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, error)
+    })?;
+    let (params, bytes) = if method == Method::GET {
+        let query = parts.uri.query().unwrap_or_default();
+        (parse_query_string(query)?, 0)
+    } else {
+        let bytes = read(body).await?;
+        (parse(&bytes)?, bytes.len())
+    };
 
     let mut request = Request::new(params.query.unwrap_or_default());
     request.operation_name = params.operation_name;
@@ -154,7 +159,8 @@ async fn handle(
         // In a task of its own: a client that goes away does not cut a write in two.
         tokio::spawn(async move { schema.execute(request).await })
             .await
-            .unwrap_or_else(|error| refusal(&Error::internal("running a mutation", error)))
+            // Why it panicked, the log has been told.
+            .unwrap_or_else(|_| refusal(&Error::Internal("a mutation panicked".into())))
     } else {
         schema.execute(request).await
     };
@@ -165,6 +171,13 @@ async fn handle(
         StatusCode::OK
     };
     Ok(media.respond(status, response))
+}
+
+async fn admit(app: &App, address: Address, proof: Proof) -> Result<Asker> {
+    let identity = app.identity.clone();
+    let asker = app.limits.admit(identity, address, proof).await?;
+    app.limits.operation(&asker, address)?;
+    Ok(asker)
 }
 
 /// The kind of the operation, if the request is not larger than that kind may be.
@@ -212,22 +225,40 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-async fn read(body: Body) -> Result<axum::body::Bytes, Refused> {
-    let bytes = to_bytes(body, DRAINED_BYTES).await.map_err(|_| {
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Error::bad_input(format!("the request is larger than {INGEST_BYTES} bytes, or broke off: send points in several calls")),
-        )
-    })?;
-    if bytes.len() > INGEST_BYTES {
-        return Err((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Error::bad_input(format!(
-                "the request is larger than {INGEST_BYTES} bytes: send points in several calls"
-            )),
-        ));
+async fn read(body: &mut BodyDataStream) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| {
+            (
+                StatusCode::BAD_REQUEST,
+                Error::bad_input("the request broke off"),
+            )
+        })?;
+        if bytes.len() + part.len() > INGEST_BYTES {
+            return Err((
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Error::bad_input(format!(
+                    "the request is larger than {INGEST_BYTES} bytes: send points in several calls"
+                )),
+            ));
+        }
+        bytes.extend_from_slice(&part);
     }
     Ok(bytes)
+}
+
+/// Reads what is left of a refused request, and keeps nothing of it.
+async fn drain(body: &mut BodyDataStream) {
+    let mut left = DRAINED_BYTES;
+    let all = async {
+        while let Some(Ok(part)) = body.next().await {
+            left = left.saturating_sub(part.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    drop(tokio::time::timeout(DRAINED_FOR, all).await);
 }
 
 fn parse(bytes: &[u8]) -> Result<Params, Refused> {

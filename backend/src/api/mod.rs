@@ -4,6 +4,7 @@
 
 pub mod health;
 pub mod http;
+pub mod limit;
 pub mod schema;
 pub mod socket;
 pub mod spa;

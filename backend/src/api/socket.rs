@@ -16,7 +16,10 @@ use tokio::{
 
 use crate::{
     App,
-    api::schema::{finish, refusal},
+    api::{
+        limit::Address,
+        schema::{finish, refusal},
+    },
     error::Error,
     identity::Proof,
     request::Asker,
@@ -57,11 +60,11 @@ struct Operation {
 /// Why a connection ends, as the subprotocol numbers it.
 struct Close(u16, &'static str);
 
-/// Serves one connection until either side ends it. `shown` is the proof that came with the upgrade.
-pub async fn serve(app: App, socket: WebSocket, shown: Proof) {
+/// Serves one connection from `address` until either side ends it. `shown` is the proof that came with the upgrade.
+pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) {
     metrics::gauge!("sundial_websocket_connections").increment(1.0);
     let (mut sink, mut stream) = socket.split();
-    let mut connection = Connection::new(app, shown);
+    let mut connection = Connection::new(app, address, shown);
     let mut alive = interval(KEEP_ALIVE);
     let mut silent = 0;
     let introduced_by = Instant::now() + INTRODUCTION;
@@ -121,6 +124,7 @@ async fn send(sink: &mut SplitSink<WebSocket, Message>, message: Value) -> bool 
 
 struct Connection {
     app: App,
+    address: Address,
     shown: Proof,
     /// Who it is, once introduced.
     asker: Option<Asker>,
@@ -132,10 +136,11 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(app: App, shown: Proof) -> Self {
+    fn new(app: App, address: Address, shown: Proof) -> Self {
         let (inbox, outbox) = mpsc::channel(WAITING);
         Connection {
             app,
+            address,
             shown,
             asker: None,
             running: HashMap::new(),
@@ -180,12 +185,14 @@ impl Connection {
             Some(text) => Proof::bearer(text).ok_or(FORBIDDEN)?,
             None => self.shown.clone(),
         };
-        match Asker::check(self.app.identity.clone(), proof).await {
+        let identity = self.app.identity.clone();
+        match self.app.limits.admit(identity, self.address, proof).await {
             Ok(asker) => self.asker = Some(asker),
             Err(Error::Unauthenticated(_)) => return Err(FORBIDDEN),
             Err(Error::GithubUnavailable { .. }) => {
                 return Err(Close(1013, "GitHub can't be asked at the moment"));
             }
+            Err(Error::RateLimited { .. }) => return Err(Close(1013, "Too many requests")),
             Err(error) => {
                 tracing::error!("a connection was not introduced: {error}");
                 return Err(Close(1011, "Internal error"));
@@ -201,10 +208,16 @@ impl Connection {
         if self.running.contains_key(&id) {
             return Err(Close(4409, "Subscriber already exists"));
         }
-        if self.running.len() >= MOST_OPERATIONS {
-            let error = Error::TooCostly(format!(
-                "{MOST_OPERATIONS} operations run on this connection: complete some, or open another"
-            ));
+        let full = self.running.len() >= MOST_OPERATIONS;
+        let refused = match self.app.limits.operation(asker, self.address) {
+            Err(error) => Some(error),
+            Ok(()) => full.then(|| {
+                Error::TooCostly(format!(
+                    "{MOST_OPERATIONS} operations run on this connection: complete some, or open another"
+                ))
+            }),
+        };
+        if let Some(error) = refused {
             return Ok(Some(
                 json!({ "id": id, "type": "error", "payload": refusal(&error).errors }),
             ));

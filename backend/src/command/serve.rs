@@ -7,9 +7,12 @@ use tokio::{net::TcpListener, signal, sync::watch};
 
 use crate::{
     App,
-    api::health,
+    api::{
+        health,
+        limit::{Allowance, Allowances, Limits},
+    },
     command::open,
-    config::ServeConfig,
+    config::{LimitConfig, ServeConfig},
     error::{Error, Result},
     guard::system,
     identity::Identity,
@@ -47,7 +50,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     let public_url = config.public_url();
     let identity = Identity::new(&config.github, public_url.clone(), pool.clone())?;
     let (stop, stopping) = watch::channel(false);
-    let app = App::new(pool.clone(), identity, stopping);
+    let app = App::new(pool.clone(), identity, limits(&config.limits), stopping);
 
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -81,6 +84,16 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     pool.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn limits(config: &LimitConfig) -> Limits {
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    let allowances = Allowances {
+        principal: Allowance::of(config.principal, second, 10),
+        address: Allowance::of(config.address, second, 10),
+        failures: Allowance::of(config.failures, minute, 3),
+    };
+    Limits::new(allowances, config.trusted_proxies.into())
 }
 
 async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener> {

@@ -29,7 +29,7 @@ mod transaction;
 
 pub use member::Member;
 pub use pool::{Backend, Pool};
-pub use principal::{Memberships, Person, Principal, Token};
+pub use principal::{Memberships, Person, Principal, PrincipalKey, Token};
 pub use query::Scoped;
 pub use role::{Admin, AtLeast, Editor, Role, Viewer};
 pub use scope::{ScopedDelete, ScopedUpdate, TenantScope, is_slug};

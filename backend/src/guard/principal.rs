@@ -51,6 +51,16 @@ pub struct Token {
     pub series: Option<Vec<String>>,
 }
 
+/// Tells principals apart, and nothing else of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PrincipalKey(Number);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Number {
+    Account(i64),
+    Token(i32, i32),
+}
+
 impl Principal {
     pub(crate) fn person(person: Person) -> Self {
         Principal(Kind::Person(person))
@@ -58,6 +68,15 @@ impl Principal {
 
     pub(crate) fn token(token: Token) -> Self {
         Principal(Kind::Token(token))
+    }
+
+    /// The same for each request of this principal, and for no other's: a person has one whatever the browser, a token
+    /// one whatever it is renamed to.
+    pub fn key(&self) -> PrincipalKey {
+        PrincipalKey(match &self.0 {
+            Kind::Person(person) => Number::Account(person.account_id),
+            Kind::Token(token) => Number::Token(token.tenant_id, token.id),
+        })
     }
 
     /// The person behind the request, if it is one.

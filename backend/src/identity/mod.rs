@@ -37,6 +37,7 @@ use url::Url;
 pub use crate::identity::{
     ingest_token::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
     proof::Proof,
+    router::Refused,
 };
 
 use crate::{

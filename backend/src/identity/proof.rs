@@ -5,7 +5,8 @@ use axum::http::{
     header::{AUTHORIZATION, COOKIE},
 };
 use cookie::Cookie;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::identity::site::{PLAIN_COOKIE, SECURE_COOKIE};
 
@@ -48,6 +49,17 @@ impl Proof {
         scheme
             .eq_ignore_ascii_case("bearer")
             .then(|| Proof::Bearer(token.trim().into()))
+    }
+
+    /// SHA-256 of what was shown, if anything was: by it the same proof is known again, and not shown.
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        let (kind, text) = match self {
+            Proof::Nothing => return None,
+            Proof::Cookie(text) => ("cookie", text),
+            Proof::Bearer(text) => ("bearer", text),
+        };
+        let hash = Sha256::new().chain_update(kind);
+        Some(hash.chain_update(text.expose_secret()).finalize().into())
     }
 
     /// Whether a browser sent it by itself, so that the request must be proven to be of our own pages.
@@ -131,6 +143,18 @@ mod tests {
         assert!(
             matches!(proof, Proof::Cookie(text) if text.expose_secret() == "sundial=abc; theme=dark")
         );
+    }
+
+    #[test]
+    fn fingerprint_tells_proof_apart() {
+        let prints = [
+            Proof::Cookie("a".into()).fingerprint(),
+            Proof::Bearer("a".into()).fingerprint(),
+            Proof::Bearer("b".into()).fingerprint(),
+        ];
+        assert_eq!(Proof::Bearer("a".into()).fingerprint(), prints[1]);
+        assert!(prints[0] != prints[1] && prints[1] != prints[2]);
+        assert_eq!(Proof::Nothing.fingerprint(), None);
     }
 
     #[test]

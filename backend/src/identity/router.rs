@@ -30,6 +30,10 @@ pub(super) fn router(identity: Identity) -> Router {
         .with_state(identity)
 }
 
+/// Marks the answer to a sign-in whose proof did not count, for whoever counts them.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused;
+
 async fn no_store(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -151,7 +155,11 @@ async fn logout(State(identity): State<Identity>, headers: HeaderMap) -> Respons
 fn stopped(identity: &Identity, stop: Stop) -> Response {
     tracing::info!(reason = stop.code(), "refused a sign-in: {}", stop.code());
     let gone = identity.0.site.clear_cookie(CookieKind::Login);
-    redirect(&format!("/signin?error={}", stop.code()), &[gone])
+    let mut response = redirect(&format!("/signin?error={}", stop.code()), &[gone]);
+    if matches!(stop, Stop::Mismatch | Stop::Expired) {
+        response.extensions_mut().insert(Refused);
+    }
+    response
 }
 
 fn failed(error: &crate::Error) -> Response {

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sundial::{
     App,
+    api::limit::{Allowances, Limits},
     config::GithubConfig,
     guard::{
         Admin, Pool, TenantScope, system,
@@ -57,7 +58,13 @@ impl Drop for TestApp {
 }
 
 impl TestApp {
+    /// A server that limits nobody.
     pub async fn start(kind: Kind) -> Self {
+        TestApp::limited(kind, Allowances::default(), 0).await
+    }
+
+    /// A server that allows so much, behind so many proxies.
+    pub async fn limited(kind: Kind, allowances: Allowances, proxies: usize) -> Self {
         let database = Database::create(kind).await;
         let pool = Pool::open(&database.url.clone().into(), 4).await.unwrap();
         // As the role that owns the tables: the server's own only reads which tenants there are.
@@ -77,7 +84,8 @@ impl TestApp {
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let identity = Identity::new(&config, url.clone(), pool.clone()).unwrap();
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(pool.clone(), identity, stopping);
+        let limits = Limits::new(allowances, proxies);
+        let app = App::new(pool.clone(), identity, limits, stopping);
         let server = tokio::spawn(async move {
             let waiting = app.clone();
             axum::serve(listener, sundial::app(app))
