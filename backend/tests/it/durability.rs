@@ -83,7 +83,7 @@ impl Program {
     }
 }
 
-fn free_addresses() -> [String; 2] {
+pub fn free_addresses() -> [String; 2] {
     let probes = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     probes.map(|probe| probe.local_addr().unwrap().to_string())
 }
@@ -98,7 +98,7 @@ async fn prepared(kind: Kind) -> (Database, String) {
     (database, token)
 }
 
-async fn killed_server_keeps_each_acknowledged_point_once(kind: Kind) {
+pub async fn killed_server_keeps_each_acknowledged_point_once(kind: Kind) {
     let (database, token) = prepared(kind).await;
     let (next, mut acknowledged, mut unsure) = (AtomicI64::new(0), Vec::new(), Vec::new());
     for _ in 0..3 {
@@ -151,19 +151,19 @@ async fn killed_server_keeps_each_acknowledged_point_once(kind: Kind) {
     assert_eq!(batches, [i64::try_from(expected.len()).unwrap()]);
 }
 
-async fn kill(pid: u32, signal: &str) {
+pub async fn kill(pid: u32, signal: &str) {
     let mut kill = Command::new("kill");
     let done = kill.args(["-s", signal, &pid.to_string()]).status().await;
     assert!(done.unwrap().success());
 }
 
 #[tokio::test]
-async fn killed_server_keeps_each_acknowledged_point_once_on_sqlite() {
+pub async fn killed_server_keeps_each_acknowledged_point_once_on_sqlite() {
     killed_server_keeps_each_acknowledged_point_once(Kind::Sqlite).await;
 }
 
 #[tokio::test]
-async fn killed_server_keeps_each_acknowledged_point_once_on_postgres() {
+pub async fn killed_server_keeps_each_acknowledged_point_once_on_postgres() {
     killed_server_keeps_each_acknowledged_point_once(Kind::Postgres).await;
 }
 

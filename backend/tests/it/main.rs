@@ -9,10 +9,12 @@
 //! stranger    who may see what
 //! http        what the door lets through
 //! live        subscriptions
+//! limit       how much one may ask for
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
 //! leak        requests dropped half-way
 //! durability  the program itself, killed
+//! secret      the program itself, and all that it says
 //! ```
 #![expect(
     clippy::unwrap_used,
@@ -68,9 +70,11 @@ mod fence;
 mod http;
 mod isolation;
 mod leak;
+mod limit;
 mod live;
 mod read;
 mod refusal;
+mod secret;
 mod socket;
 mod stranger;
 mod write;
