@@ -241,8 +241,16 @@ pub fn parse<C: clap::Parser>() -> Result<C> {
         let file = PathBuf::from(file);
         let text = std::fs::read_to_string(&file)
             .map_err(|error| Error::bad_input(format!("the file {}: {error}", file.display())))?;
-        let settings: toml::Table = toml::from_str(&text)
-            .map_err(|error| Error::bad_input(format!("the file {}: {error}", file.display())))?;
+        let settings: toml::Table = toml::from_str(&text).map_err(|error| {
+            // The error's own words show the line, and a secret may stand there.
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.unwrap_or_default().lines().count().max(1);
+            Error::bad_input(format!(
+                "the file {}: line {line}: {}",
+                file.display(),
+                error.message()
+            ))
+        })?;
         command = with_defaults(command, &settings, &file)?;
     }
     let matches = command.get_matches();
@@ -284,7 +292,9 @@ fn with_defaults(
                     None => return argument,
                 };
                 known.insert(long);
-                argument.default_value(value)
+                // What the environment's value is not shown for, this one is not either.
+                let hidden = argument.is_hide_env_values_set();
+                argument.default_value(value).hide_default_value(hidden)
             })
         });
     }

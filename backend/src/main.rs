@@ -8,7 +8,8 @@ use sundial::{
     command::{apply, check, migrate, say, serve, token},
     config::{self, LogFormat, ServeConfig},
 };
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
 
 /// Sundial, a self-hosted, multi-tenant time-data service
 #[derive(Parser)]
@@ -78,13 +79,22 @@ fn fail(words: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Whether a line may be told, or a span named, whatever `SUNDIAL_LOG` says. Below `info`, libraries show what they carry,
+/// which is tokens and passwords.
+fn may_be_told(line: &Metadata<'_>) -> bool {
+    let ours = line.target() == "sundial" || line.target().starts_with("sundial::");
+    *line.level() <= Level::INFO || ours
+}
+
 /// The server's lines go to standard output; of other commands that is where their result goes.
 fn log(format: LogFormat, serves: bool) {
     let quiet = if serves { "info" } else { "warn" };
     // PostgreSQL warns of each ROLLBACK without a transaction, which the pool sends as a precaution.
     let filter = EnvFilter::try_from_env("SUNDIAL_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{quiet},sqlx::postgres::notice=error")));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry()
+        .with(filter_fn(may_be_told))
+        .with(filter);
     let json = match format {
         LogFormat::Auto => !std::io::stdout().is_terminal(),
         LogFormat::Pretty => false,

@@ -28,6 +28,10 @@ const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// # Errors
 /// When it can't start: the database, a port, or a setting; in words that say what to do.
 pub async fn run(config: ServeConfig) -> Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panicked: {}", told_of(panic.payload()));
+    }));
     let metrics = record_metrics()?;
     let public = listen(config.listen, "--listen").await?;
     let management = listen(config.management_listen, "--management-listen").await?;
@@ -86,6 +90,14 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     Ok(())
 }
 
+/// What may be told of a panic: words that stand in the program. Those made while it runs can hold what it works on, and
+/// a piece of a token among it; the place tells enough.
+fn told_of(payload: &dyn std::any::Any) -> &'static str {
+    payload
+        .downcast_ref::<&'static str>()
+        .unwrap_or(&"(the words are left out, for they may hold data)")
+}
+
 fn limits(config: &LimitConfig) -> Limits {
     let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
     let allowances = Allowances {
@@ -135,5 +147,19 @@ async fn told_to_stop() {
     tokio::select! {
         () = interrupt => {}
         () = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_in_a_panic_is_not_told() {
+        let caught = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
+        assert_eq!(told_of(&*caught(|| panic!("fixed words"))), "fixed words");
+        let secret = caught(|| drop("sdl_ä"[..5].to_owned()));
+        assert!(secret.downcast_ref::<String>().unwrap().contains("sdl_"));
+        assert!(!told_of(&*secret).contains("sdl_"));
     }
 }

@@ -26,6 +26,7 @@ pub mod system;
 pub mod table;
 mod token;
 mod transaction;
+mod url;
 
 pub use member::Member;
 pub use pool::{Backend, Pool};

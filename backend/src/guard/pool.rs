@@ -17,6 +17,7 @@ use crate::{
         scope::{enter, named},
         share::Shares,
         transaction::{Access, Transaction},
+        url,
     },
 };
 
@@ -51,20 +52,7 @@ impl Pool {
     /// # Errors
     /// [`Error::Internal`] when the database can't be reached, without the URL's password.
     pub async fn open(url: &SecretString, connections: u32) -> Result<Self> {
-        let url = url.expose_secret();
-        if !["sqlite:", "postgres:", "postgresql:"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme))
-        {
-            return Err(Error::bad_input(
-                "the database URL must start with `sqlite:` or `postgres://`, for example `sqlite:sundial.db`",
-            ));
-        }
-        // SeaORM knows PostgreSQL by the shorter of its two customary schemes alone.
-        let url = match url.strip_prefix("postgresql:") {
-            Some(rest) => format!("postgres:{rest}"),
-            None => url.to_owned(),
-        };
+        let url = url::check(url.expose_secret())?;
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(connections)

@@ -4,7 +4,8 @@
 //! finish what another began, and a restart breaks none.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -64,11 +65,18 @@ impl From<Fault> for Stop {
 /// What the pre-login cookie holds.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Login {
-    pub(super) state: String,
-    pub(super) verifier: String,
+    #[serde(serialize_with = "exposed")]
+    pub(super) state: SecretString,
+    #[serde(serialize_with = "exposed")]
+    pub(super) verifier: SecretString,
     pub(super) return_to: String,
     /// µs since 1970 UTC.
     pub(super) begun_at: i64,
+}
+
+/// In the clear: what is written is sealed next.
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
 }
 
 impl Login {
@@ -89,7 +97,13 @@ impl Login {
         let text = sealed.and_then(|sealed| key.open(&sealed, b""));
         let login = text.and_then(|text| serde_json::from_slice::<Login>(&text).ok());
         let login = login.ok_or(Stop::Mismatch)?;
-        if !bool::from(login.state.as_bytes().ct_eq(state.as_bytes())) {
+        if !bool::from(
+            login
+                .state
+                .expose_secret()
+                .as_bytes()
+                .ct_eq(state.as_bytes()),
+        ) {
             return Err(Stop::Mismatch);
         }
         if now >= login.begun_at + LIFE {

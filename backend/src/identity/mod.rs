@@ -215,7 +215,12 @@ impl Identity {
     }
 
     /// The sign-in that GitHub's answer belongs to, and the code in it.
-    fn answered(&self, cookies: &str, answer: Answer, now: i64) -> Result<(Login, String), Stop> {
+    fn answered(
+        &self,
+        cookies: &str,
+        answer: Answer,
+        now: i64,
+    ) -> Result<(Login, SecretString), Stop> {
         let app = self.0.app.as_ref().ok_or(Stop::NotConfigured)?;
         let value = self
             .0
@@ -223,10 +228,10 @@ impl Identity {
             .cookie(CookieKind::Login, cookies)
             .ok_or(Stop::Mismatch)?;
         let state = answer.state.ok_or(Stop::Mismatch)?;
-        let login = Login::open(&app.login_key, value, &state, now)?;
+        let login = Login::open(&app.login_key, value, state.expose_secret(), now)?;
         let once = app
             .finished
-            .entry(Sha256::digest(&state).into())
+            .entry(Sha256::digest(state.expose_secret()).into())
             .or_insert(());
         if !once.is_fresh() {
             return Err(Stop::Mismatch);
@@ -251,8 +256,8 @@ impl Identity {
         &self,
         cookies: &str,
         user_agent: &str,
-        code: String,
-        verifier: String,
+        code: SecretString,
+        verifier: SecretString,
         now: i64,
     ) -> Result<Result<session::Secret, Stop>> {
         let (token, principal) = match self.redeem(code, verifier).await {
@@ -277,8 +282,8 @@ impl Identity {
 
     async fn redeem(
         &self,
-        code: String,
-        verifier: String,
+        code: SecretString,
+        verifier: SecretString,
     ) -> Result<(SecretString, Arc<Principal>), Stop> {
         let app = self.0.app.as_ref().ok_or(Stop::NotConfigured)?;
         let token = app.oauth.exchange(code, verifier).await?;

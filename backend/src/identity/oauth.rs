@@ -34,8 +34,8 @@ pub(super) struct OAuth {
 /// A sign-in that begins: where the browser goes, and what it must come back with.
 pub(super) struct Authorization {
     pub(super) url: Url,
-    pub(super) state: String,
-    pub(super) verifier: String,
+    pub(super) state: SecretString,
+    pub(super) verifier: SecretString,
 }
 
 impl OAuth {
@@ -71,8 +71,8 @@ impl OAuth {
             .url();
         Authorization {
             url,
-            state: state.into_secret(),
-            verifier: verifier.into_secret(),
+            state: state.into_secret().into(),
+            verifier: verifier.into_secret().into(),
         }
     }
 
@@ -83,13 +83,14 @@ impl OAuth {
     /// [`Stop::NotConfigured`] when it refuses our app, [`Stop::Unavailable`] when it can't be asked.
     pub(super) async fn exchange(
         &self,
-        code: String,
-        verifier: String,
+        code: SecretString,
+        verifier: SecretString,
     ) -> Result<SecretString, Stop> {
+        let (code, verifier) = (code.expose_secret(), verifier.expose_secret());
         let asked = self
             .app
-            .exchange_code(AuthorizationCode::new(code))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
             .request_async(&self.http);
         match asked.await {
             Ok(granted) => Ok(granted.access_token().secret().as_str().into()),

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::{
@@ -84,8 +85,8 @@ async fn begin(
 /// What GitHub sends the browser back with.
 #[derive(Default, Deserialize)]
 pub(super) struct Answer {
-    pub(super) code: Option<String>,
-    pub(super) state: Option<String>,
+    pub(super) code: Option<SecretString>,
+    pub(super) state: Option<SecretString>,
     pub(super) error: Option<String>,
 }
 
@@ -111,7 +112,7 @@ async fn callback(
             let site = &identity.0.site;
             let kept = site.set_cookie(
                 CookieKind::Session,
-                &secret.cookie(),
+                secret.cookie().expose_secret(),
                 session::LIFE / 1_000_000,
             );
             redirect(
@@ -179,7 +180,8 @@ fn redirect(to: &str, cookies: &[String]) -> Response {
 
 fn with_cookies(mut response: Response, cookies: &[String]) -> Response {
     for cookie in cookies {
-        if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        if let Ok(mut cookie) = HeaderValue::from_str(cookie) {
+            cookie.set_sensitive(true);
             response.headers_mut().append(SET_COOKIE, cookie);
         }
     }

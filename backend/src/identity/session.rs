@@ -57,8 +57,8 @@ impl Secret {
     }
 
     /// The cookie's value.
-    pub(super) fn cookie(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0.expose_secret())
+    pub(super) fn cookie(&self) -> SecretString {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0.expose_secret()).into()
     }
 
     /// What the database knows of it.
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn cookie_is_read_back_and_nothing_else_is() {
         let secret = Secret::random();
-        let read = Secret::of_cookie(&secret.cookie()).unwrap();
+        let read = Secret::of_cookie(secret.cookie().expose_secret()).unwrap();
         assert_eq!(read.hash(), secret.hash());
         for forged in ["", "abc", "=", &"A".repeat(44), &"ä".repeat(43)] {
             assert!(Secret::of_cookie(forged).is_none(), "{forged}");

@@ -176,7 +176,7 @@ async fn sign_in_too_late_is_told_so() {
             .unwrap()
             .query_pairs()
             .find(|(name, _)| name == "state")
-            .map(|(_, value)| value.into_owned()),
+            .map(|(_, value)| value.into_owned().into()),
         error: None,
     };
     let late = world
@@ -202,7 +202,10 @@ async fn code_with_another_verifier_is_worth_nothing() {
         .unwrap()
         .1;
     let app = world.identity.0.app.as_ref().unwrap();
-    let stolen = app.oauth.exchange(code.into_owned(), "a".repeat(43)).await;
+    let stolen = app
+        .oauth
+        .exchange(code.into_owned().into(), "a".repeat(43).into())
+        .await;
     assert_eq!(stolen.err(), Some(Stop::Expired));
 }
 
@@ -282,6 +285,7 @@ async fn chosen_secret_is_not_taken_on() {
     let world = World::new().await;
     let mut browser = world.browser();
     let chosen = session::Secret::random().cookie();
+    let chosen = chosen.expose_secret().to_owned();
     browser.cookies.insert("sundial".into(), chosen.clone());
     let callback = browser.choose("/", &[("login", "admin")]).await;
     browser.get(&callback).await;

@@ -71,7 +71,7 @@ async fn forged_cookie_is_refused() {
     let world = World::new().await;
     for forged in [
         "x",
-        &session::Secret::random().cookie(),
+        session::Secret::random().cookie().expose_secret(),
         &"A".repeat(43),
         "ä",
         "",
@@ -122,7 +122,7 @@ async fn session_with_the_token_of_another_account_is_nobodys() {
     let secret = session::begin(&world.pool, &viewer, &token, "test", now())
         .await
         .unwrap();
-    let proof = Proof::Cookie(format!("sundial={}", secret.cookie()).into());
+    let proof = Proof::Cookie(format!("sundial={}", secret.cookie().expose_secret()).into());
     assert_eq!(
         world
             .identity
