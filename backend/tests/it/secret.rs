@@ -558,7 +558,42 @@ impl World {
             let serve = tokio::time::timeout(Duration::from_secs(20), said(command));
             all += &serve.await.unwrap();
         }
+        if self.database.kind == Kind::Postgres {
+            all += &self.bound_role().await;
+        }
         all + &self.files(&right).await
+    }
+
+    /// What is said while a role is bound to a tenant, and when that is not allowed.
+    async fn bound_role(&mut self) -> String {
+        let password = self
+            .secrets
+            .know("the bound role's password", "Role-Pass/word+1234");
+        let file = self.folder.path().join("role.password");
+        std::fs::write(&file, password).unwrap();
+        let role = format!("{}_bound", self.url.username());
+        let (mut all, mut done) = (String::new(), Vec::new());
+        for database in [
+            self.database.superuser.as_str(),
+            self.database.owner.as_str(),
+            self.url.as_str(),
+        ] {
+            let mut command = self.command(database);
+            command.args([
+                "migrate",
+                "up",
+                "--tenant",
+                PROD,
+                "--application-role",
+                &role,
+            ]);
+            command.arg("--application-password-file").arg(&file);
+            let output = command.output().await.unwrap();
+            done.push(output.status.success());
+            all += &String::from_utf8_lossy(&[output.stdout, output.stderr].concat());
+        }
+        assert_eq!((done[0], done[2]), (true, false), "{all}");
+        all
     }
 
     /// What is said of a file of settings that holds secrets, whole and broken.
