@@ -71,7 +71,13 @@ pub struct Once {
 #[derive(Debug, Args)]
 pub struct Options {
     /// The server, without /graphql.
-    #[arg(long, env = "SUNDIAL_URL", default_value = "http://127.0.0.1:8080")]
+    // An address may carry a password, which the help would show.
+    #[arg(
+        long,
+        env = "SUNDIAL_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub url: Url,
     /// The tenant to write to, such as mcce-g1-prod.
     #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG", value_parser = plain)]
@@ -105,6 +111,7 @@ pub struct Options {
     #[arg(
         long,
         env = "SUNDIAL_SCRAPE_URL",
+        hide_env_values = true,
         value_name = "URL",
         required_if_eq("source", "prometheus")
     )]

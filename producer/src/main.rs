@@ -27,7 +27,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use jiff::Timestamp;
 use tracing::error;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
 
 use cli::{Arguments, Command, Options};
 use client::Client;
@@ -57,15 +58,20 @@ async fn main() -> ExitCode {
 fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_target(false);
+    let registry = tracing_subscriber::registry()
+        .with(filter_fn(may_be_told))
+        .with(filter);
+    let log = fmt::layer().with_writer(io::stderr).with_target(false);
     if terminal {
-        log.compact().init();
+        registry.with(log.compact()).init();
     } else {
-        log.json().flatten_event(true).init();
+        registry.with(log.json().flatten_event(true)).init();
     }
+}
+
+/// Whether a line may be told whatever `RUST_LOG` says. Below `info`, libraries show what they carry.
+fn may_be_told(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::INFO || line.target().starts_with("sundial_producer")
 }
 
 /// The client that the options name.
