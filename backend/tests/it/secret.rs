@@ -508,7 +508,7 @@ impl World {
         let mut all = String::new();
         let right = self.url.to_string();
         let mut wrong = vec![right.replace("sqlite:", "sqlite:/nowhere/")];
-        if self.database.kind == Kind::Postgres {
+        if self.url.scheme() == "postgres" {
             let mut url = self.url.clone();
             let password = self.secrets.know("a wrong password", "Wrong-Pass-word!");
             url.set_password(Some(&password)).unwrap();
@@ -558,7 +558,7 @@ impl World {
             let serve = tokio::time::timeout(Duration::from_secs(20), said(command));
             all += &serve.await.unwrap();
         }
-        if self.database.kind == Kind::Postgres {
+        if self.url.scheme() == "postgres" {
             all += &self.bound_role().await;
         }
         all + &self.files(&right).await
