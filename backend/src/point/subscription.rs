@@ -30,7 +30,7 @@ const MOST_MATCHES: usize = 200;
 /// Looks for new points at least this often: another process may have written them.
 const POLL: Duration = Duration::from_secs(2);
 /// The proof of identity is checked again this often.
-const CHECK: Duration = Duration::from_secs(30);
+const CHECK: Duration = Duration::from_secs(5);
 
 /// New points.
 #[derive(SimpleObject)]
