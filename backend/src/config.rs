@@ -3,7 +3,10 @@
 //! Invariant: secrets are `SecretString`, so that no Debug, log or error shows them, and come from the environment or a
 //! file of their own: a flag could be read by any process of the machine, so none is documented for them.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -78,6 +81,22 @@ pub struct GithubConfig {
         value_name = "FILE"
     )]
     pub client_secret_file: Option<PathBuf>,
+    /// Secret of GitHub's webhook at /webhooks/github (environment only); without one there is no such route
+    #[arg(
+        long = "github-webhook-secret",
+        env = "SUNDIAL_GITHUB_WEBHOOK_SECRET",
+        hide = true,
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub webhook_secret: Option<SecretString>,
+    /// File that holds the secret of GitHub's webhook
+    #[arg(
+        long = "github-webhook-secret-file",
+        env = "SUNDIAL_GITHUB_WEBHOOK_SECRET_FILE",
+        value_name = "FILE"
+    )]
+    pub webhook_secret_file: Option<PathBuf>,
 }
 
 /// How much one asker may ask for; 0 for no limit.
@@ -200,21 +219,11 @@ impl GithubConfig {
     /// # Errors
     /// [`Error::BadInput`] when one is there without the other, or the secret's file can't be read.
     pub fn credentials(&self) -> Result<Option<(String, SecretString)>> {
-        let secret = match (&self.client_secret, &self.client_secret_file) {
-            (Some(secret), _) => Some(secret.clone()),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file).map_err(|error| {
-                    Error::bad_input(format!(
-                        "the client secret's file {}: {error}",
-                        file.display()
-                    ))
-                })?;
-                Some(SecretString::from(text.trim().to_owned()))
-            }
-            (None, None) => None,
-        };
-        // Deployments pass what is not set as an empty text.
-        let secret = secret.filter(|secret| !secret.expose_secret().is_empty());
+        let secret = secret(
+            "the client secret",
+            self.client_secret.as_ref(),
+            self.client_secret_file.as_deref(),
+        )?;
         match (self.client_id.as_ref().filter(|id| !id.is_empty()), secret) {
             (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
             (None, None) => Ok(None),
@@ -226,6 +235,38 @@ impl GithubConfig {
             )),
         }
     }
+
+    /// The secret by which GitHub signs what it tells of by webhook, if it does.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when the secret's file can't be read.
+    pub fn webhook_secret(&self) -> Result<Option<SecretString>> {
+        secret(
+            "the webhook secret",
+            self.webhook_secret.as_ref(),
+            self.webhook_secret_file.as_deref(),
+        )
+    }
+}
+
+/// The secret called `name`, given itself or by the file that holds it.
+fn secret(
+    name: &str,
+    given: Option<&SecretString>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>> {
+    let secret = match (given, file) {
+        (Some(secret), _) => Some(secret.clone()),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Error::bad_input(format!("{name}'s file {}: {error}", file.display()))
+            })?;
+            Some(SecretString::from(text.trim().to_owned()))
+        }
+        (None, None) => None,
+    };
+    // Deployments pass what is not set as an empty text.
+    Ok(secret.filter(|secret| !secret.expose_secret().is_empty()))
 }
 
 /// The program's arguments, with what the file of `--config` says in place of defaults.
@@ -275,7 +316,7 @@ fn named_file(arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<std
 fn with_defaults(
     mut command: clap::Command,
     settings: &toml::Table,
-    file: &std::path::Path,
+    file: &Path,
 ) -> Result<clap::Command> {
     let mut known = std::collections::HashSet::new();
     let names: Vec<String> = command

@@ -57,7 +57,7 @@ impl From<Fault> for Stop {
         match fault {
             Fault::Narrow => Stop::ScopeMissing,
             // A token that GitHub has just issued and does not know: its parts disagree for now.
-            Fault::Foreign | Fault::Unavailable(_) => Stop::Unavailable,
+            Fault::Foreign | Fault::Unavailable { .. } => Stop::Unavailable,
         }
     }
 }

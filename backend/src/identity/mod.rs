@@ -6,6 +6,8 @@
 //! ingest_token.rs  machines: the token's format, made, rotated and revoked
 //! github.rs        what GitHub's API says of a token and its owner
 //! people.rs        the same, remembered for as long as it may count
+//! webhook.rs       what GitHub tells unasked, so that it is remembered no longer
+//! explain.rs       what GitHub says of a person, for whoever wonders why a tenant is not open
 //! login.rs oauth.rs router.rs   signing in and out
 //! site.rs seal.rs  the site's address and cookies; sealing
 //! ```
@@ -13,6 +15,7 @@
 //! Invariant: this is the only place that makes a [`Principal`], and only of proof that it has
 //! checked: on every request, at most a minute after GitHub last said so. It asks no tenant's data.
 
+mod explain;
 mod github;
 pub mod ingest_token;
 mod login;
@@ -25,6 +28,7 @@ mod session;
 mod site;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,7 +39,9 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 pub use crate::identity::{
+    explain::{Facts, Hidden, MembershipFact, PersonFacts},
     ingest_token::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
+    people::Lifetimes,
     proof::Proof,
     router::Refused,
 };
@@ -45,13 +51,15 @@ use crate::{
     error::{Error, Result},
     guard::{Pool, Principal, Token, system},
     identity::{
+        explain::Links,
         github::Github,
         login::{Login, Stop},
         oauth::OAuth,
-        people::{Lifetimes, People},
+        people::People,
         router::Answer,
         seal::Key,
         site::{CookieKind, Site},
+        webhook::Webhook,
     },
 };
 
@@ -75,6 +83,9 @@ struct Inner {
 struct App {
     oauth: OAuth,
     people: People,
+    links: Links,
+    /// Without one GitHub tells nothing unasked.
+    webhook: Option<Webhook>,
     login_key: Key,
     /// Hashes of the `state`s that have come back: a sign-in is finished once.
     finished: Cache<[u8; 32], ()>,
@@ -90,7 +101,11 @@ impl Identity {
         Identity::with_lifetimes(github, public_url, pool, Lifetimes::default())
     }
 
-    fn with_lifetimes(
+    /// The same, believing GitHub's answers for as long as `lifetimes` say.
+    ///
+    /// # Errors
+    /// As [`Identity::new`].
+    pub fn with_lifetimes(
         github: &GithubConfig,
         public_url: Url,
         pool: Pool,
@@ -139,7 +154,7 @@ impl Identity {
                 let text = token.expose_secret();
                 if text.starts_with(ingest_token::PREFIX) {
                     self.machine(token, now).await.map(Some)
-                } else if text.starts_with("gho_") && is_plain(text) {
+                } else if is_github_token(text) {
                     Ok(Some(self.app()?.people.owner(token).await?))
                 } else {
                     Err(Error::Unauthenticated(UNKNOWN_KIND))
@@ -148,9 +163,9 @@ impl Identity {
         }
     }
 
-    /// The routes `/auth/login`, `/auth/callback` and `POST /auth/logout`.
+    /// The routes `/auth/login`, `/auth/callback`, `POST /auth/logout` and `POST /webhooks/github`.
     pub fn router(&self) -> Router {
-        router::router(self.clone())
+        router::router(self.clone()).merge(webhook::router(self.clone()))
     }
 
     /// Whether a request's headers prove that it comes from the site's own pages. A request with a
@@ -162,16 +177,7 @@ impl Identity {
     async fn browser(&self, value: &str, now: i64) -> Result<Arc<Principal>> {
         let session = session::find(&self.0.pool, value, now).await?;
         let principal = self.app()?.people.owner(&session.github_token).await?;
-        let is_owner = |principal: &Principal| {
-            principal
-                .as_person()
-                .is_some_and(|person| person.account_id == session.account_id)
-        };
-        if !is_owner(&principal) {
-            return Err(Error::Internal(
-                "a session's GitHub token is of another account".into(),
-            ));
-        }
+        session.check_owner(&principal)?;
         if self.is_due(&session.hash, Some(session.used_at), now) {
             let (pool, hash) = (self.0.pool.clone(), session.hash);
             tokio::spawn(async move {
@@ -304,7 +310,9 @@ impl App {
         Ok(App {
             oauth: OAuth::new(http.clone(), &github.url, site.callback()?, &id, &secret)?,
             login_key: Key::derive(secret.expose_secret().as_bytes(), login::PURPOSE)?,
+            links: Links::new(&github.url, &id)?,
             people: People::new(Github::new(http, &github.api_url, id, secret)?, lifetimes),
+            webhook: github.webhook_secret()?.map(Webhook::new),
             finished: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_live(Duration::from_micros(login::LIFE.unsigned_abs()))
@@ -318,9 +326,10 @@ const NOT_CONFIGURED: &str = "no GitHub sign-in is set up here, so only ingest t
 const UNKNOWN_KIND: &str = "the Authorization header must be `Bearer` and an ingest token (sdl_…) or a \
     GitHub token of Sundial's own sign-in (gho_…); personal access tokens can't be checked";
 
-/// Whether `token` could be one of GitHub's: up to 255 letters, digits and `_`.
-fn is_plain(token: &str) -> bool {
-    token.len() <= 255
+/// Whether `token` could be one of a GitHub sign-in: `gho_`, and up to 255 letters, digits and `_` in all.
+fn is_github_token(token: &str) -> bool {
+    token.starts_with("gho_")
+        && token.len() <= 255
         && token
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::{Error, Result},
     guard::{
-        Person, Pool, system,
+        Person, Pool, Principal, system,
         table::{account, session},
     },
     identity::{MINUTE, seal::Key},
@@ -68,6 +68,23 @@ impl Secret {
 
     fn key(&self) -> Result<Key> {
         Key::derive(self.0.expose_secret(), PURPOSE)
+    }
+}
+
+impl Session {
+    /// Whether `principal`, whose the GitHub token is, is also whose the session is.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it is not.
+    pub(super) fn check_owner(&self, principal: &Principal) -> Result<()> {
+        let owner = principal.as_person().map(|person| person.account_id);
+        if owner == Some(self.account_id) {
+            Ok(())
+        } else {
+            Err(Error::Internal(
+                "a session's GitHub token is of another account".into(),
+            ))
+        }
     }
 }
 

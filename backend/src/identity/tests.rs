@@ -53,6 +53,8 @@ impl World {
             client_id: Some(settings.client_id.clone()),
             client_secret: Some(settings.client_secret.as_str().into()),
             client_secret_file: None,
+            webhook_secret: None,
+            webhook_secret_file: None,
         };
         change(&mut config);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -269,6 +271,8 @@ async fn public_url_in_clear_text_is_refused_in_words() {
         client_id: None,
         client_secret: None,
         client_secret_file: None,
+        webhook_secret: None,
+        webhook_secret_file: None,
     };
     let url = Url::parse("http://sundial.example.org").unwrap();
     let refused = Identity::new(&config, url, world.pool.clone())

@@ -79,6 +79,8 @@ impl TestApp {
             client_id: Some(settings.client_id.clone()),
             client_secret: Some(settings.client_secret.as_str().into()),
             client_secret_file: None,
+            webhook_secret: None,
+            webhook_secret_file: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();

@@ -66,8 +66,8 @@ async fn revoked_token_loses_access_when_its_standing_has_run_out() {
     assert!(words(world.bearer(&token).await).contains("revoked"));
     // The session has a token of its own.
     assert!(world.by_cookie(&browser).await.is_ok());
-    assert!(Lifetimes::default().standing + Duration::from_secs(10) <= Duration::from_secs(60));
-    assert!(Lifetimes::default().profile + Duration::from_secs(20) <= Duration::from_secs(300));
+    assert!(Lifetimes::default().standing <= Duration::from_secs(60));
+    assert!(Lifetimes::default().profile <= Duration::from_secs(300));
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn all_pages_are_read() {
 async fn requests_at_once_share_one_question() {
     let world = World::new().await;
     let token = world.token("admin");
-    let all = futures::future::join_all((0..50).map(|_| world.bearer(&token))).await;
+    let all = futures::future::join_all((0..200).map(|_| world.bearer(&token))).await;
     assert!(all.iter().all(|one| one.is_ok()));
     let path = format!("/applications/{}/token", world.settings.client_id);
     for path in [
@@ -151,7 +151,7 @@ async fn requests_at_once_share_one_question() {
 async fn github_out_of_order_lets_nobody_in_and_is_not_remembered() {
     let world = World::with(short(), |_| {}).await;
     let token = world.token("admin");
-    for status in [500, 403, 429, 401] {
+    for status in [500, 403, 401] {
         world.github.fail_next(status, 1);
         let refused = world.bearer(&token).await.err().unwrap();
         assert_eq!(refused.code(), "GITHUB_UNAVAILABLE", "{status}");
