@@ -1,32 +1,37 @@
 //! The REST calls, in the shapes of GitHub's published API description: <https://docs.github.com/en/rest>.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State as Extract};
+use axum::extract::{Path, Request, State as Extract};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::oauth::{basic, header};
-use crate::shape::{authorization, full_user, organization, simple_user, team_of};
+use crate::shape::{authorization, full_user};
 use crate::state::{Account, Shared, State, Token};
+use crate::{membership, restriction};
 
 pub fn router() -> Router<Shared> {
     Router::new()
         .route("/user", get(user))
-        .route("/user/memberships/orgs", get(memberships))
-        .route("/user/teams", get(teams))
+        .route("/user/memberships/orgs", get(membership::list))
+        .route(
+            "/user/memberships/orgs/{organization}",
+            get(membership::one),
+        )
+        .route("/user/teams", get(membership::teams))
+        .route("/users/{login}/orgs", get(membership::public))
         .route(
             "/applications/{client_id}/token",
             post(check_token).delete(delete_token),
         )
         .route("/applications/{client_id}/grant", delete(delete_grant))
-        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "Not Found") })
+        .fallback(|| async { not_found() })
         .layer(middleware::from_fn(demand_user_agent))
 }
 
@@ -41,7 +46,11 @@ async fn demand_user_agent(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-fn refusal(status: StatusCode, message: &str) -> Response {
+pub fn not_found() -> Response {
+    refusal(StatusCode::NOT_FOUND, "Not Found")
+}
+
+pub fn refusal(status: StatusCode, message: &str) -> Response {
     let body = json!({
         "message": message,
         "documentation_url": "https://docs.github.com/rest",
@@ -50,69 +59,37 @@ fn refusal(status: StatusCode, message: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-#[derive(Deserialize)]
-struct Paging {
-    per_page: Option<usize>,
-    page: Option<usize>,
-    state: Option<String>,
+/// What is answered to a token that may ask.
+pub struct Said {
+    pub body: Value,
+    /// The header `Link`.
+    pub link: Option<String>,
+    /// The header `X-GitHub-SSO`.
+    pub sso: Option<String>,
+}
+
+impl Said {
+    pub fn just(body: Value) -> Self {
+        Self {
+            body,
+            link: None,
+            sso: None,
+        }
+    }
 }
 
 async fn user(Extract(shared): Extract<Shared>, headers: HeaderMap) -> Response {
     answer(&shared, &headers, None, |account| {
-        (full_user(&shared, account), None)
-    })
-}
-
-async fn memberships(
-    Extract(shared): Extract<Shared>,
-    headers: HeaderMap,
-    Query(paging): Query<Paging>,
-) -> Response {
-    answer(&shared, &headers, Some("read:org"), |account| {
-        let wanted = |active: bool| match paging.state.as_deref() {
-            Some("active") => active,
-            Some("pending") => !active,
-            _ => true,
-        };
-        let held = account
-            .memberships
-            .iter()
-            .filter(|held| wanted(held.active));
-        let all = held.map(|held| {
-            let organization = organization(&shared, &held.organization);
-            json!({
-                "url": format!("{}/api/v3/orgs/{}/memberships/{}", shared.url, held.organization, account.login),
-                "state": if held.active { "active" } else { "pending" },
-                "role": "member",
-                "organization_url": organization["url"],
-                "organization": organization,
-                "user": simple_user(&shared, account),
-            })
-        });
-        paged(&shared, "/user/memberships/orgs", &paging, all.collect())
-    })
-}
-
-async fn teams(
-    Extract(shared): Extract<Shared>,
-    headers: HeaderMap,
-    Query(paging): Query<Paging>,
-) -> Response {
-    answer(&shared, &headers, Some("read:org"), |account| {
-        let all = account
-            .teams
-            .iter()
-            .map(|team| team_of(&shared, &team.organization, &team.slug));
-        paged(&shared, "/user/teams", &paging, all.collect())
+        Ok(Said::just(full_user(&shared, account)))
     })
 }
 
 /// Answers a request made with a token: checks it and its scope, counts it, and saves the body where the caller has it.
-fn answer(
+pub fn answer(
     shared: &State,
     headers: &HeaderMap,
     scope: Option<&str>,
-    body: impl FnOnce(&Account) -> (Value, Option<String>),
+    said: impl FnOnce(&Account) -> Result<Said, Box<Response>>,
 ) -> Response {
     let given = header(headers, AUTHORIZATION.as_str());
     let Some(given) = given
@@ -146,8 +123,10 @@ fn answer(
             "You need at least read:org scope to list your organizations.",
         )
     } else {
-        let (body, link) = body(&account);
-        conditional(headers, &token, &body, link)
+        match said(&account) {
+            Ok(said) => conditional(headers, &token, said),
+            Err(refused) => *refused,
+        }
     };
     let used = if response.status() == StatusCode::NOT_MODIFIED {
         // An unchanged answer costs nothing.
@@ -189,58 +168,26 @@ fn answer(
 }
 
 /// The body, or 304 where the caller has it. Tags differ from token to token, as on GitHub.
-fn conditional(headers: &HeaderMap, token: &Token, body: &Value, link: Option<String>) -> Response {
+fn conditional(headers: &HeaderMap, token: &Token, said: Said) -> Response {
+    let body = said.body.to_string();
     let digest = Sha256::new()
         .chain_update(&token.token)
-        .chain_update(body.to_string())
+        .chain_update(&body)
         .finalize();
     let tag: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("W/\"{tag}\"");
     let mut response = if header(headers, IF_NONE_MATCH.as_str()) == tag {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        (
-            [(CONTENT_TYPE, "application/json; charset=utf-8")],
-            body.to_string(),
-        )
-            .into_response()
+        ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
     };
-    for (name, value) in [(ETAG, Some(tag)), (LINK, link)] {
+    let sso = HeaderName::from_static(restriction::SSO);
+    for (name, value) in [(ETAG, Some(tag)), (LINK, said.link), (sso, said.sso)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             response.headers_mut().insert(name, value);
         }
     }
     response
-}
-
-/// One page of a list, and the `Link` header to the others.
-fn paged(shared: &State, path: &str, paging: &Paging, all: Vec<Value>) -> (Value, Option<String>) {
-    let size = paging.per_page.unwrap_or(30).clamp(1, 100);
-    let page = paging.page.unwrap_or(1).max(1);
-    let last = all.len().div_ceil(size).max(1);
-    let state = paging
-        .state
-        .as_ref()
-        .map(|state| format!("&state={state}"))
-        .unwrap_or_default();
-    let to = |number: usize, rel: &str| {
-        format!(
-            "<{}/api/v3{path}?per_page={size}&page={number}{state}>; rel=\"{rel}\"",
-            shared.url
-        )
-    };
-    let mut links = Vec::new();
-    if page > 1 {
-        links.extend([to(page - 1, "prev"), to(1, "first")]);
-    }
-    if page < last {
-        links.extend([to(page + 1, "next"), to(last, "last")]);
-    }
-    let items = all.into_iter().skip((page - 1) * size).take(size).collect();
-    (
-        Value::Array(items),
-        (!links.is_empty()).then(|| links.join(", ")),
-    )
 }
 
 async fn check_token(

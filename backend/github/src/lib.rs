@@ -6,7 +6,10 @@
 //! state.rs    accounts, memberships, tokens, codes: everything that is remembered
 //! oauth.rs    the web flow: authorisation page, codes, PKCE, tokens
 //! device.rs   the device flow
-//! api.rs      the REST calls
+//! api.rs      the REST calls: who asks, in what version, and whether a token is the app's
+//! membership.rs   those about organisations and teams
+//! restriction.rs  what organisations, and GitHub itself, withhold
+//! webhook.rs  deliveries, signed, for tests to send
 //! shape.rs    the JSON objects of the REST calls
 //! page.rs     HTML
 //! ```
@@ -15,10 +18,13 @@
 
 mod api;
 mod device;
+mod membership;
 mod oauth;
 mod page;
+mod restriction;
 mod shape;
 mod state;
+mod webhook;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,7 +40,9 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use restriction::Limit;
 use state::{Shared, State};
+pub use webhook::{Delivery, Event};
 
 /// What the stand-in is started with: where it listens and the one OAuth app that is registered with it.
 #[derive(Clone)]
@@ -109,7 +117,8 @@ async fn count_and_fail(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let machine = path.starts_with("/api/v3/") || path == "/login/oauth/access_token";
+    let api = path.starts_with("/api/v3/");
+    let machine = api || path == "/login/oauth/access_token";
     let path = path.strip_prefix("/api/v3").unwrap_or(path).to_owned();
     let failure = shared.with(|inner| {
         *inner.requests.entry(path).or_default() += 1;
@@ -125,7 +134,10 @@ async fn count_and_fail(
             axum::Json(serde_json::json!({ "message": status.canonical_reason() })),
         )
             .into_response(),
-        None => next.run(request).await,
+        None => match shared.with(|inner| inner.limit).filter(|_| api) {
+            Some(limit) => restriction::limited(&shared, limit),
+            None => next.run(request).await,
+        },
     }
 }
 
@@ -158,6 +170,37 @@ impl GitHub {
     pub fn rename(&self, login: &str, to: &str) {
         self.shared.with(|inner| inner.rename(login, to));
         self.shared.save();
+    }
+
+    /// Has an account show to everybody that it belongs to these organisations, and to no other.
+    pub fn set_public(&self, login: &str, organizations: &[&str]) {
+        let organizations = owned(organizations);
+        self.shared
+            .with(|inner| inner.account_or_new(login).public = organizations);
+    }
+
+    /// Replaces the organisations that have not approved the app: members' lists leave them out.
+    pub fn set_unapproved(&self, organizations: &[&str]) {
+        let organizations = owned(organizations);
+        self.shared.with(|inner| inner.unapproved = organizations);
+    }
+
+    /// Replaces the organisations that demand single sign-on, which nobody has done: members' lists leave them
+    /// out, and say so.
+    pub fn set_sign_on(&self, organizations: &[&str]) {
+        let organizations = owned(organizations);
+        self.shared.with(|inner| inner.sign_on = organizations);
+    }
+
+    /// Refuses all calls of the API by a limit, until there is none again.
+    pub fn set_limit(&self, limit: Option<Limit>) {
+        self.shared.with(|inner| inner.limit = limit);
+    }
+
+    /// What GitHub would send to a webhook whose secret is `secret`, for the test to send.
+    #[must_use]
+    pub fn delivery(&self, secret: &str, event: Event<'_>) -> Delivery {
+        webhook::deliver(&self.shared, secret, event)
     }
 
     /// Issues a token to `client_id` for an account, as if it had gone through the web flow. `scopes` is delimited by
@@ -199,6 +242,22 @@ impl GitHub {
             .with(|inner| inner.requests.get(path).copied().unwrap_or_default())
     }
 
+    /// How many requests came in all.
+    #[must_use]
+    pub fn all_requests(&self) -> u64 {
+        self.shared.with(|inner| inner.requests.values().sum())
+    }
+
+    /// How many requests to the API were counted against an account's hour: those answered 304 were not.
+    #[must_use]
+    pub fn counted(&self, login: &str) -> u32 {
+        self.shared.with(|inner| {
+            let id = inner.account(login).map(|account| account.id);
+            id.and_then(|id| inner.used.get(&id))
+                .map_or(0, |(_, used)| *used)
+        })
+    }
+
     /// Moves the stand-in's clock on, so that codes age without waiting.
     pub fn advance(&self, by: Duration) {
         self.shared.with(|inner| inner.ahead += by);
@@ -211,6 +270,10 @@ impl GitHub {
     pub async fn wait(mut self) -> io::Result<()> {
         (&mut self.server).await.map_err(io::Error::other)?
     }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 impl Drop for GitHub {

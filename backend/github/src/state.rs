@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::Settings;
+use crate::{Limit, Settings};
 
 /// GitHub's limit: the eleventh token for the same account, app and scopes revokes the first.
 const TOKENS_PER_GRANT: usize = 10;
@@ -50,6 +50,11 @@ pub struct Inner {
     pub devices: HashMap<String, Device>,
     pub requests: HashMap<String, u64>,
     pub failure: Option<(StatusCode, u32)>,
+    pub limit: Option<Limit>,
+    /// Organisations that demand single sign-on, which nobody here has done.
+    pub sign_on: Vec<String>,
+    /// Organisations that have not approved the app.
+    pub unapproved: Vec<String>,
     pub ahead: Duration,
     /// Account id → start of its hour (Unix seconds), requests in it.
     pub used: HashMap<u64, (i64, u32)>,
@@ -62,6 +67,8 @@ pub struct Account {
     pub name: String,
     pub memberships: Vec<Membership>,
     pub teams: Vec<Team>,
+    /// Organisations that it shows to everybody that it belongs to.
+    pub public: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -191,6 +198,7 @@ impl Account {
             name: name.into(),
             memberships: Vec::new(),
             teams: Vec::new(),
+            public: Vec::new(),
         }
     }
 }
@@ -208,7 +216,7 @@ impl Inner {
         self.accounts.iter().find(|account| account.id == id)
     }
 
-    fn account_or_new(&mut self, login: &str) -> &mut Account {
+    pub fn account_or_new(&mut self, login: &str) -> &mut Account {
         let index = self
             .accounts
             .iter()
