@@ -142,7 +142,7 @@ impl Identity {
             .principal
             .as_person()
             .ok_or_else(|| Error::Internal("a GitHub token is of no person".into()))?;
-        let name = organization.unwrap_or(NONE);
+        let name = organization.filter(|name| is_login(name)).unwrap_or(NONE);
         let asked = app.people.github().membership(&token, &person.login, name);
         let (membership, shown) = match asked.await {
             Ok(asked) => asked,
@@ -187,6 +187,14 @@ impl Identity {
             "sign in at /auth/login to be told why a tenant is not open",
         ))
     }
+}
+
+/// Whether `name` could be an organisation's login; another might be another question in an address.
+fn is_login(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 impl Links {
@@ -238,5 +246,28 @@ impl Links {
                 link: self.app.clone(),
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sign_on_elsewhere_is_no_link() {
+        let links = Links::new(&"https://github.com".parse().unwrap(), "ours").unwrap();
+        let own = "https://github.com/orgs/mcce/sso?authorization_request=A";
+        let linked = |said: Option<&str>| {
+            let said = said.map(|said| said.parse().unwrap());
+            links.sign_on("mcce", said).unwrap().to_string()
+        };
+        assert_eq!(linked(Some(own)), own);
+        for other in [
+            None,
+            Some("https://evil.example/orgs/mcce/sso"),
+            Some("javascript:alert(1)"),
+        ] {
+            assert_eq!(linked(other), "https://github.com/orgs/mcce/sso");
+        }
     }
 }

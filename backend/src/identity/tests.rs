@@ -1,10 +1,15 @@
 //! The whole of identity against a GitHub that is not GitHub's, over HTTP, on a database of its own.
 
+mod change;
+mod enterprise;
+mod explain;
+mod limit;
 mod machine;
 mod odd_github;
 mod person;
 mod sign_in;
 mod sign_out;
+mod webhook;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -99,6 +104,11 @@ impl World {
     async fn bearer(&self, token: &str) -> Result<Person> {
         let proof = Proof::Bearer(token.into());
         Ok(person(self.identity.authenticate(&proof).await?))
+    }
+
+    /// The path of token checks.
+    fn check_path(&self) -> String {
+        format!("/applications/{}/token", self.settings.client_id)
     }
 
     async fn by_cookie(&self, browser: &Browser) -> Result<Option<Arc<Principal>>> {

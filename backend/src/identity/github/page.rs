@@ -127,6 +127,55 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_bounded_in_bytes_and_number() {
+        let pages = Pages::new();
+        let url = |i: usize| Url::parse(&format!("https://api.github.com/?page={i}")).unwrap();
+        let keep = |etag: Option<&'static str>, i: usize, size: usize| {
+            let page = Page {
+                etag: etag.map(HeaderValue::from_static),
+                body: vec![0; size],
+                next: None,
+                sso: None,
+            };
+            pages.keep([0; 32], &url(i), &Arc::new(page));
+        };
+        (0..40).for_each(|i| keep(Some("a"), i, 1 << 20));
+        pages.0.run_pending_tasks();
+        assert!(
+            (1..32).contains(&pages.0.entry_count()),
+            "{}",
+            pages.0.entry_count()
+        );
+        (0..40_000).for_each(|i| keep(Some("a"), i, 0));
+        pages.0.run_pending_tasks();
+        assert!(
+            (1..=32_768).contains(&pages.0.entry_count()),
+            "{}",
+            pages.0.entry_count()
+        );
+        assert!(pages.0.weighted_size() <= BYTES);
+    }
+
+    #[test]
+    fn page_is_found_by_its_token_and_address_alone() {
+        let pages = Pages::new();
+        let url = |query: &str| Url::parse(&format!("https://api.github.com/user{query}")).unwrap();
+        let page = |etag| Page {
+            etag,
+            body: Vec::new(),
+            next: None,
+            sso: None,
+        };
+        let tagged = page(Some(HeaderValue::from_static("a")));
+        pages.keep([0; 32], &url(""), &Arc::new(tagged));
+        pages.keep([0; 32], &url("?page=3"), &Arc::new(page(None)));
+        assert!(pages.find([0; 32], &url("")).is_some());
+        assert!(pages.find([1; 32], &url("")).is_none());
+        assert!(pages.find([0; 32], &url("?page=2")).is_none());
+        assert!(pages.find([0; 32], &url("?page=3")).is_none());
+    }
+
+    #[test]
     fn next_page_is_found_among_the_links() {
         let links = "<https://ghe.example/api/v3/user/teams?page=1>; rel=\"prev\", \
                      <https://ghe.example/api/v3/user/teams?page=3>; rel=\"next\"";

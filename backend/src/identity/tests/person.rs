@@ -24,7 +24,7 @@ async fn token_of_our_app_counts_and_of_another_does_not() {
 #[tokio::test]
 async fn what_no_token_looks_like_is_refused_unasked() {
     let world = World::new().await;
-    let path = format!("/applications/{}/token", world.settings.client_id);
+    let path = world.check_path();
     let long = format!("gho_{}", "a".repeat(300));
     for text in [
         "",
@@ -73,7 +73,7 @@ async fn revoked_token_loses_access_when_its_standing_has_run_out() {
 #[tokio::test]
 async fn refusal_is_forgotten_soon() {
     let world = World::with(short(), |_| {}).await;
-    let path = format!("/applications/{}/token", world.settings.client_id);
+    let path = world.check_path();
     for _ in 0..5 {
         assert!(world.bearer("gho_neverissued").await.is_err());
     }
@@ -130,13 +130,17 @@ async fn all_pages_are_read() {
     assert_eq!(world.github.requests("/user/teams"), 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_at_once_share_one_question() {
-    let world = World::new().await;
+    let world = Arc::new(World::new().await);
     let token = world.token("admin");
-    let all = futures::future::join_all((0..200).map(|_| world.bearer(&token))).await;
-    assert!(all.iter().all(|one| one.is_ok()));
-    let path = format!("/applications/{}/token", world.settings.client_id);
+    let requests = (0..200).map(|_| {
+        let (world, token) = (Arc::clone(&world), token.clone());
+        tokio::spawn(async move { world.bearer(&token).await })
+    });
+    let all = futures::future::join_all(requests).await;
+    assert!(all.into_iter().all(|one| one.unwrap().is_ok()));
+    let path = world.check_path();
     for path in [
         path.as_str(),
         "/user",
@@ -145,6 +149,26 @@ async fn requests_at_once_share_one_question() {
     ] {
         assert_eq!(world.github.requests(path), 1, "{path}");
     }
+}
+
+#[tokio::test]
+async fn unchanged_answers_cost_nothing() {
+    let world = World::with(short(), |_| {}).await;
+    let token = world.token("admin");
+    for round in 1..4 {
+        world.bearer(&token).await.unwrap();
+        assert_eq!(world.github.requests("/user/teams"), round);
+        assert_eq!(world.github.counted("admin"), 3);
+        tokio::time::sleep(short().profile).await;
+    }
+    // A change is seen, and costs the two lists that it is in.
+    world.github.set_memberships("admin", &["other/ops"]);
+    let admin = world.bearer(&token).await.unwrap();
+    assert_eq!(admin.memberships.organizations, ["other"]);
+    assert_eq!(world.github.counted("admin"), 5);
+    // What one token was answered is not used for another.
+    world.bearer(&world.token("admin")).await.unwrap();
+    assert_eq!(world.github.counted("admin"), 8);
 }
 
 #[tokio::test]
