@@ -15,7 +15,7 @@ use sundial::{
             tenant::Environment,
         },
     },
-    identity::{Identity, TokenName, create_token},
+    identity::{Identity, Lifetimes, TokenName, create_token},
     tenant::store::set_access_rules,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -29,6 +29,9 @@ pub const TEST: &str = "mcce-g1-test";
 pub const FOREIGN: &str = "other-g9-prod";
 /// A tenant that does not exist, whose name is as long as the foreign one's.
 pub const ABSENT: &str = "other-g9-none";
+
+/// By which GitHub signs what it tells the server unasked.
+pub const WEBHOOK_SECRET: &str = "of the webhook";
 
 pub const INGEST: &str = "mutation ($tenant: String!, $batches: [SeriesBatch!]!, $key: String) {
     ingest(tenant: $tenant, batches: $batches, idempotencyKey: $key) { id points series replayed at }
@@ -60,11 +63,25 @@ impl Drop for TestApp {
 impl TestApp {
     /// A server that limits nobody.
     pub async fn start(kind: Kind) -> Self {
-        TestApp::limited(kind, Allowances::default(), 0).await
+        TestApp::with(kind, Lifetimes::default(), Allowances::default(), 0).await
     }
 
     /// A server that allows so much, behind so many proxies.
     pub async fn limited(kind: Kind, allowances: Allowances, proxies: usize) -> Self {
+        TestApp::with(kind, Lifetimes::default(), allowances, proxies).await
+    }
+
+    /// A server that believes GitHub for as long as `lifetimes` say.
+    pub async fn believing(kind: Kind, lifetimes: Lifetimes) -> Self {
+        TestApp::with(kind, lifetimes, Allowances::default(), 0).await
+    }
+
+    async fn with(
+        kind: Kind,
+        lifetimes: Lifetimes,
+        allowances: Allowances,
+        proxies: usize,
+    ) -> Self {
         let database = Database::create(kind).await;
         let pool = Pool::open(&database.url.clone().into(), 4).await.unwrap();
         // As the role that owns the tables: the server's own only reads which tenants there are.
@@ -79,12 +96,13 @@ impl TestApp {
             client_id: Some(settings.client_id.clone()),
             client_secret: Some(settings.client_secret.as_str().into()),
             client_secret_file: None,
-            webhook_secret: None,
+            webhook_secret: Some(WEBHOOK_SECRET.into()),
             webhook_secret_file: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let identity = Identity::new(&config, url.clone(), pool.clone()).unwrap();
+        let identity =
+            Identity::with_lifetimes(&config, url.clone(), pool.clone(), lifetimes).unwrap();
         let (stop, stopping) = watch::channel(false);
         let limits = Limits::new(allowances, proxies);
         let app = App::new(pool.clone(), identity, limits, stopping);

@@ -7,6 +7,7 @@
 //! read write  points go in and come out
 //! refusal     input that can't be taken
 //! stranger    who may see what
+//! github      what GitHub takes back, and GitHub that can't be asked
 //! http        what the door lets through
 //! live        subscriptions
 //! limit       how much one may ask for
@@ -67,6 +68,7 @@ mod app;
 mod database;
 mod durability;
 mod fence;
+mod github;
 mod http;
 mod isolation;
 mod leak;
