@@ -4,6 +4,7 @@
 //! [`Fault::Unavailable`], never a "no".
 
 mod answer;
+mod membership;
 mod page;
 mod pause;
 
@@ -32,14 +33,19 @@ use crate::{
     },
 };
 
-pub(super) use crate::identity::github::answer::{Fault, bytes};
+pub(super) use crate::identity::github::{
+    answer::{Fault, bytes},
+    membership::{Membership, Organization},
+};
 
 /// For one request to GitHub, from the first byte out to the last one in.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// For all pages of all that is asked of one person.
 const TIMEOUT_OF_ALL: Duration = Duration::from_secs(20);
-/// Most pages of one list, of 100 entries each.
+/// Most pages of one list.
 const PAGES: usize = 50;
+/// Entries of a full page.
+const FULL: usize = 100;
 
 /// SHA-256 of a token: the memory of the process holds no token longer than a request.
 pub(super) type TokenHash = [u8; 32];
@@ -81,30 +87,6 @@ pub(super) struct Profile {
     pub(super) memberships: Memberships,
     /// Ids of organisations that are left out until the person has signed on with them.
     pub(super) sign_on: BTreeSet<i64>,
-}
-
-/// What GitHub says of a person and one organisation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Membership {
-    /// A member.
-    Active,
-    /// Invited, and has not accepted.
-    Pending,
-    /// No member, or there is no such organisation.
-    Absent,
-    /// Not told until the person has signed on with it, at this address if GitHub names one.
-    SignOn(Option<Url>),
-    /// Not told to our app, which the organisation has not approved.
-    Unapproved,
-    /// Not told, for a reason of the organisation's own: its list of addresses, say.
-    Refused,
-}
-
-/// An organisation as GitHub lists it.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Organization {
-    pub(super) id: i64,
-    pub(super) login: String,
 }
 
 /// GitHub's API, as our OAuth app sees it.
@@ -175,18 +157,6 @@ struct User {
     login: String,
     name: Option<String>,
     avatar_url: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    state: String,
-    organization: Organization,
-}
-
-#[derive(Deserialize)]
-struct Team {
-    slug: String,
-    organization: Organization,
 }
 
 impl Github {
@@ -260,14 +230,8 @@ impl Github {
 
     /// What GitHub says of the owner of `token`.
     pub(super) async fn profile(&self, token: &SecretString) -> Result<Profile, Fault> {
-        let all = async {
-            tokio::try_join!(
-                self.user(token),
-                self.list::<Listed>(token, &["user", "memberships", "orgs"], "active"),
-                self.list::<Team>(token, &["user", "teams"], ""),
-            )
-        };
-        let (user, memberships, teams) = in_time(all).await?;
+        let all = async { tokio::try_join!(self.user(token), self.memberships(token)) };
+        let (user, (memberships, sign_on)) = in_time(all).await?;
         Ok(Profile {
             id: user.id,
             name: user
@@ -276,59 +240,9 @@ impl Github {
                 .unwrap_or_else(|| user.login.clone()),
             login: user.login,
             avatar_url: user.avatar_url.filter(|url| !url.is_empty()),
-            memberships: active(memberships.entries, teams.entries),
-            sign_on: &memberships.sign_on | &teams.sign_on,
+            memberships,
+            sign_on,
         })
-    }
-
-    /// What GitHub says of the owner of `token` and `organization`, and the organisations that the
-    /// account named `login` shows to everybody: the same requests whether or not there is such an
-    /// organisation.
-    pub(super) async fn membership(
-        &self,
-        token: &SecretString,
-        login: &str,
-        organization: &str,
-    ) -> Result<(Membership, Vec<Organization>), Fault> {
-        let path = ["users", login, "orgs"];
-        let all = async {
-            tokio::try_join!(
-                self.membership_in(token, organization),
-                self.list::<Organization>(token, &path, ""),
-            )
-        };
-        let (membership, shown) = in_time(all).await?;
-        Ok((membership, shown.entries))
-    }
-
-    async fn membership_in(
-        &self,
-        token: &SecretString,
-        organization: &str,
-    ) -> Result<Membership, Fault> {
-        let url = self.url(&["user", "memberships", "orgs", organization])?;
-        let refusal = match self.ask(token, &url).await? {
-            Answer::Page(page) => {
-                let listed: Listed = read(&page.body)?;
-                return Ok(match listed.state.as_str() {
-                    "active" => Membership::Active,
-                    "pending" => Membership::Pending,
-                    _ => Membership::Absent,
-                });
-            }
-            Answer::Refusal(refusal) => refusal,
-        };
-        match refusal.status {
-            StatusCode::NOT_FOUND => Ok(Membership::Absent),
-            StatusCode::FORBIDDEN => Ok(match &refusal.sso {
-                Some(sso) => Membership::SignOn(required_at(sso)),
-                None if refusal.message.contains("OAuth App access restrictions") => {
-                    Membership::Unapproved
-                }
-                None => Membership::Refused,
-            }),
-            _ => Err(refusal.fault("/user/memberships/orgs/…")),
-        }
     }
 
     async fn user(&self, token: &SecretString) -> Result<User, Fault> {
@@ -343,22 +257,30 @@ impl Github {
         state: &str,
     ) -> Result<List<T>, Fault> {
         let mut url = self.url(path)?;
-        url.query_pairs_mut().append_pair("per_page", "100");
+        url.query_pairs_mut()
+            .append_pair("per_page", &FULL.to_string());
         if !state.is_empty() {
             url.query_pairs_mut().append_pair("state", state);
         }
         let mut list = List {
             entries: Vec::new(),
-            sign_on: BTreeSet::new(),
+            sso: Vec::new(),
         };
         for _ in 0..PAGES {
             let page = self.page(token, &url).await?;
-            list.entries.extend(read::<Vec<T>>(&page.body)?);
-            list.sign_on
-                .extend(page.sso.as_deref().into_iter().flat_map(left_out));
+            let entries: Vec<T> = read(&page.body)?;
+            let is_full = entries.len() >= FULL;
+            list.entries.extend(entries);
+            list.sso.extend(page.sso.clone());
             match &page.next {
                 Some(next) => url = next.clone(),
-                None => return Ok(list),
+                None => {
+                    // It stays as it is when the list grows by a page, and would not tell of that.
+                    if is_full {
+                        self.pages.forget(hash(token), &url);
+                    }
+                    return Ok(list);
+                }
             }
         }
         tracing::warn!(
@@ -427,54 +349,14 @@ enum Answer {
 
 struct List<T> {
     entries: Vec<T>,
-    /// Ids of organisations that are left out until the person has signed on with them.
-    sign_on: BTreeSet<i64>,
+    /// What the headers `X-GitHub-SSO` say.
+    sso: Vec<String>,
 }
 
 async fn in_time<T>(all: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     tokio::time::timeout(TIMEOUT_OF_ALL, all)
         .await
         .map_err(|_| Fault::unavailable("it answers too slowly"))?
-}
-
-/// The ids in `partial-results; organizations=21955855,20582480`.
-/// <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#about-saml-single-sign-on>
-fn left_out(sso: &str) -> impl Iterator<Item = i64> {
-    let ids = sso
-        .strip_prefix("partial-results")
-        .and_then(|rest| rest.split_once("organizations="));
-    let ids = ids.map_or("", |(_, ids)| ids);
-    ids.split(',').filter_map(|id| id.trim().parse().ok())
-}
-
-/// The address in `required; url=https://github.com/orgs/ORG/sso?authorization_request=…`.
-fn required_at(sso: &str) -> Option<Url> {
-    let (_, url) = sso.strip_prefix("required")?.split_once("url=")?;
-    Url::parse(url.trim()).ok()
-}
-
-/// In lower case, as access rules are: GitHub's names differ by more than case. A team counts with an
-/// active membership in its organisation.
-fn active(memberships: Vec<Listed>, teams: Vec<Team>) -> Memberships {
-    let organizations: Vec<String> = memberships
-        .into_iter()
-        .filter(|membership| membership.state == "active")
-        .map(|membership| membership.organization.login.to_lowercase())
-        .collect();
-    let teams = teams
-        .into_iter()
-        .map(|team| {
-            (
-                team.organization.login.to_lowercase(),
-                team.slug.to_lowercase(),
-            )
-        })
-        .filter(|(organization, _)| organizations.contains(organization))
-        .collect();
-    Memberships {
-        organizations,
-        teams,
-    }
 }
 
 #[cfg(test)]
@@ -489,55 +371,5 @@ mod tests {
         }
         assert!(below(&Url::parse("mailto:a@b").unwrap(), &[]).is_err());
         assert!(below(&Url::parse("file:///etc").unwrap(), &[]).is_err());
-    }
-
-    #[test]
-    fn membership_counts_when_active_and_in_lower_case() {
-        let organization = |login: &str| Organization {
-            id: 1,
-            login: login.into(),
-        };
-        let membership = |login: &str, state: &str| Listed {
-            state: state.into(),
-            organization: organization(login),
-        };
-        let team = |login: &str, slug: &str| Team {
-            slug: slug.into(),
-            organization: organization(login),
-        };
-        let read = active(
-            vec![
-                membership("MCCE", "active"),
-                membership("invited", "pending"),
-            ],
-            vec![team("MCCE", "G1-Admins"), team("invited", "ops")],
-        );
-        assert_eq!(read.organizations, ["mcce"]);
-        assert_eq!(read.teams, [("mcce".to_owned(), "g1-admins".to_owned())]);
-    }
-
-    #[test]
-    fn header_of_single_sign_on_is_read() {
-        let ids = |sso| left_out(sso).collect::<Vec<_>>();
-        assert_eq!(
-            ids("partial-results; organizations=21955855,20582480"),
-            [21_955_855, 20_582_480]
-        );
-        for none in [
-            "",
-            "partial-results",
-            "required; url=https://github.com/orgs/a/sso?organizations=1",
-        ] {
-            assert!(ids(none).is_empty(), "{none}");
-        }
-        let url = "https://github.com/orgs/mcce/sso?authorization_request=AZSC";
-        assert_eq!(
-            required_at(&format!("required; url={url}"))
-                .unwrap()
-                .as_str(),
-            url
-        );
-        assert!(required_at("partial-results; organizations=1").is_none());
-        assert!(required_at("required; url=/orgs").is_none());
     }
 }

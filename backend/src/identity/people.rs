@@ -148,7 +148,13 @@ impl People {
             || self.ask(token, account_id),
             |known| is_recent(known.asked) && self.is_current(account_id, known.asked),
         );
-        owner.await
+        let owner = owner.await;
+        if matches!(owner, Err(Fault::Foreign)) {
+            // It was taken back since it was checked. GitHub shuts out an account whose tokens fail it time
+            // and again; a check of ours does not count as that.
+            self.standings.invalidate(&hash).await;
+        }
+        owner
     }
 
     /// Whether nothing of the account has changed since `asked`, as far as GitHub told.

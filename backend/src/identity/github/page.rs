@@ -80,6 +80,10 @@ impl Pages {
                 .insert((token, url.as_str().to_owned()), Arc::clone(page));
         }
     }
+
+    pub(super) fn forget(&self, token: TokenHash, url: &Url) {
+        self.0.invalidate(&(token, url.as_str().to_owned()));
+    }
 }
 
 /// The next page by the `Link` header (RFC 8288), which must be below `api`: the person's token goes

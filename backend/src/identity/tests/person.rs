@@ -71,6 +71,26 @@ async fn revoked_token_loses_access_when_its_standing_has_run_out() {
 }
 
 #[tokio::test]
+async fn revoked_token_is_shown_to_github_once() {
+    let world = World::with(
+        Lifetimes {
+            profile: Duration::ZERO,
+            ..Lifetimes::default()
+        },
+        |_| {},
+    )
+    .await;
+    let token = world.token("admin");
+    assert!(world.bearer(&token).await.is_ok());
+    world.github.revoke(&token);
+    for _ in 0..3 {
+        assert!(words(world.bearer(&token).await).contains("revoked"));
+    }
+    assert_eq!(world.github.requests("/user"), 2);
+    assert_eq!(world.github.requests(&world.check_path()), 2);
+}
+
+#[tokio::test]
 async fn refusal_is_forgotten_soon() {
     let world = World::with(short(), |_| {}).await;
     let path = world.check_path();
@@ -128,6 +148,22 @@ async fn all_pages_are_read() {
     assert_eq!(admin.memberships.teams.len(), 250);
     assert_eq!(world.github.requests("/user/memberships/orgs"), 2);
     assert_eq!(world.github.requests("/user/teams"), 3);
+}
+
+#[tokio::test]
+async fn list_that_grows_by_a_page_is_read_on() {
+    let world = World::with(short(), |_| {}).await;
+    let token = world.token("admin");
+    let organizations: Vec<String> = (0..101).map(|i| format!("org-{i}")).collect();
+    let organizations: Vec<&str> = organizations.iter().map(String::as_str).collect();
+    for number in [100, 101, 100] {
+        world
+            .github
+            .set_memberships("admin", &organizations[..number]);
+        let admin = world.bearer(&token).await.unwrap();
+        assert_eq!(admin.memberships.organizations.len(), number);
+        tokio::time::sleep(short().profile).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
