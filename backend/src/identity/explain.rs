@@ -138,6 +138,7 @@ impl Identity {
         if let Some(session) = session {
             session.check_owner(&owner.principal)?;
         }
+        self.keep(&owner, now());
         let person = owner
             .principal
             .as_person()

@@ -55,7 +55,7 @@ use crate::{
         github::Github,
         login::{Login, Stop},
         oauth::OAuth,
-        people::People,
+        people::{Owner, People},
         router::Answer,
         seal::Key,
         site::{CookieKind, Site},
@@ -155,7 +155,7 @@ impl Identity {
                 if text.starts_with(ingest_token::PREFIX) {
                     self.machine(token, now).await.map(Some)
                 } else if is_github_token(text) {
-                    Ok(Some(self.app()?.people.owner(token).await?))
+                    self.person(token, now).await.map(Some)
                 } else {
                     Err(Error::Unauthenticated(UNKNOWN_KIND))
                 }
@@ -176,7 +176,7 @@ impl Identity {
 
     async fn browser(&self, value: &str, now: i64) -> Result<Arc<Principal>> {
         let session = session::find(&self.0.pool, value, now).await?;
-        let principal = self.app()?.people.owner(&session.github_token).await?;
+        let principal = self.person(&session.github_token, now).await?;
         session.check_owner(&principal)?;
         if self.is_due(&session.hash, Some(session.used_at), now) {
             let (pool, hash) = (self.0.pool.clone(), session.hash);
@@ -185,6 +185,24 @@ impl Identity {
             });
         }
         Ok(principal)
+    }
+
+    /// The owner of a GitHub token.
+    async fn person(&self, token: &SecretString, now: i64) -> Result<Arc<Principal>> {
+        let owner = self.app()?.people.owner(token).await?;
+        self.keep(&owner, now);
+        Ok(owner.principal)
+    }
+
+    /// Keeps what GitHub says of a person, once for each time that it was asked: a change of access rules
+    /// is tried out on the memberships that are known.
+    fn keep(&self, owner: &Owner, now: i64) {
+        if let Some(person) = owner.principal.as_person()
+            && owner.is_news()
+        {
+            let (pool, account) = (self.0.pool.clone(), session::account(person, now));
+            tokio::spawn(async move { note(system::note_account(&pool, account).await) });
+        }
     }
 
     async fn machine(&self, token: &SecretString, now: i64) -> Result<Arc<Principal>> {
@@ -293,8 +311,10 @@ impl Identity {
     ) -> Result<(SecretString, Arc<Principal>), Stop> {
         let app = self.0.app.as_ref().ok_or(Stop::NotConfigured)?;
         let token = app.oauth.exchange(code, verifier).await?;
-        let principal = app.people.owner(&token).await?;
-        Ok((token, principal))
+        let owner = app.people.owner(&token).await?;
+        // It is kept together with the session that begins.
+        owner.is_news();
+        Ok((token, owner.principal))
     }
 }
 
@@ -335,10 +355,10 @@ fn is_github_token(token: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// A use that could not be noted is told and no more: the request is not to blame.
+/// What could not be noted is told and no more: the request is not to blame.
 fn note(result: Result<()>) {
     if let Err(error) = result {
-        tracing::warn!(%error, "a use could not be noted");
+        tracing::warn!(%error, "a use or an account could not be noted");
     }
 }
 

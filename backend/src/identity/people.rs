@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -61,6 +64,14 @@ pub(super) struct Owner {
     pub(super) principal: Arc<Principal>,
     /// Ids of organisations that are left out until the person has signed on with them.
     pub(super) sign_on: Arc<BTreeSet<i64>>,
+    news: Arc<AtomicBool>,
+}
+
+impl Owner {
+    /// Whether nobody has asked this before of the same answer of GitHub's.
+    pub(super) fn is_news(&self) -> bool {
+        self.news.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// The owners of GitHub tokens.
@@ -103,8 +114,8 @@ impl People {
 
     /// The owner of `token`, which GitHub says was issued to our app. Requests that ask at the same
     /// time share one question.
-    pub(super) async fn owner(&self, token: &SecretString) -> Result<Arc<Principal>, Fault> {
-        Ok(self.known(token, None).await?.principal)
+    pub(super) async fn owner(&self, token: &SecretString) -> Result<Owner, Fault> {
+        self.known(token, None).await
     }
 
     /// The same, asked for anew, unless that was done just now.
@@ -179,6 +190,7 @@ impl People {
         Ok(Owner {
             principal: Arc::new(principal),
             sign_on: Arc::new(profile.sign_on),
+            news: Arc::new(AtomicBool::new(true)),
         })
     }
 }

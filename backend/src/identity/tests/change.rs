@@ -67,8 +67,14 @@ impl Slow {
     fn member_of(&self) -> JoinHandle<String> {
         let people = Arc::clone(&self.people);
         tokio::spawn(async move {
-            let principal = people.owner(&"gho_a".into()).await.unwrap();
-            principal.as_person().unwrap().memberships.organizations[0].clone()
+            let owner = people.owner(&"gho_a".into()).await.unwrap();
+            owner
+                .principal
+                .as_person()
+                .unwrap()
+                .memberships
+                .organizations[0]
+                .clone()
         })
     }
 }

@@ -128,6 +128,31 @@ async fn membership_taken_back_is_seen_when_the_profile_has_run_out() {
 }
 
 #[tokio::test]
+async fn last_known_memberships_are_kept() {
+    let world = World::with(short(), |_| {}).await;
+    let slug = "mcce-g1-prod";
+    let environment = crate::guard::table::tenant::Environment::Prod;
+    let found = system::found(&world.pool, slug, slug, slug, environment, 0).await;
+    found.unwrap().0.commit().await.unwrap();
+    let known = async |organization: &str| {
+        let scope = system::operate(&world.pool, slug).await.unwrap();
+        let members = scope.known_members(&[organization.to_owned()]).await;
+        let members = members.unwrap().into_iter();
+        members.map(|member| member.login).collect::<Vec<_>>()
+    };
+    let _browser = world.signed_in("admin").await;
+    assert_eq!(known("mcce").await, ["admin"]);
+    let token = world.token("viewer");
+    world.bearer(&token).await.unwrap();
+    eventually(|| async { known("mcce").await == ["admin", "viewer"] }).await;
+    world.github.set_memberships("viewer", &["other"]);
+    tokio::time::sleep(short().profile).await;
+    world.bearer(&token).await.unwrap();
+    eventually(|| async { known("other").await == ["viewer"] }).await;
+    assert_eq!(known("mcce").await, ["admin"]);
+}
+
+#[tokio::test]
 async fn invitation_is_no_membership() {
     let world = World::new().await;
     world.github.invite("stranger", "mcce");
