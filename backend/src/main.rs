@@ -101,7 +101,9 @@ fn log(format: LogFormat, serves: bool) {
         LogFormat::Json => true,
     };
     match (serves, json) {
-        (true, true) => registry.with(fmt::layer().json()).init(),
+        (true, true) => registry
+            .with(fmt::layer().json().flatten_event(true))
+            .init(),
         (true, false) => registry.with(fmt::layer()).init(),
         (false, _) => registry
             .with(fmt::layer().with_writer(std::io::stderr))

@@ -6,24 +6,30 @@ use std::{env, fs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use url::Url;
 
+use crate::address::{Address, AddressParser};
 use crate::schedule::{self, Schedule};
 
+/// In lines that fit a narrow terminal, for clap would break longer ones where they cannot be pasted.
 const EXAMPLES: &str = "\
 Examples:
-  Measure this machine's clock against the server's, each second, until stopped:
-    SUNDIAL_TOKEN=sdl_… sundial-producer run --tenant mcce-g1-prod --schedule '* * * * * *'
+  Measure this machine's clock against the server's, each second, until
+  stopped:
+    SUNDIAL_TOKEN=sdl_… sundial-producer run --tenant mcce-g1-prod \\
+      --schedule '* * * * * *'
 
   One run for the latest slot of a schedule, as a CronJob starts it:
-    sundial-producer once --tenant mcce-g1-prod --schedule '*/5 * * * *' --token-file /run/secrets/sundial/token
+    sundial-producer once --tenant mcce-g1-prod \\
+      --schedule '*/5 * * * *' --token-file /run/secrets/sundial/token
 
   Every 15 seconds, all that a metrics page shows:
-    sundial-producer run --tenant mcce-g1-prod --schedule '*/15 * * * * *' --source prometheus \\
+    sundial-producer run --tenant mcce-g1-prod \\
+      --schedule '*/15 * * * * *' --source prometheus \\
       --scrape-url http://127.0.0.1:8081/metrics
 
-A token comes from `sundial token create --tenant TENANT --name NAME`. Logs go to standard error, as JSON unless that is
-a terminal; RUST_LOG sets how much.";
+A token comes from `sundial token create --tenant TENANT --name NAME`.
+Logs go to standard error, as JSON unless that is a terminal. SUNDIAL_LOG sets
+how much: error, warn, info (the default), debug or trace.";
 
 /// Writes time data to Sundial on a schedule.
 ///
@@ -71,14 +77,14 @@ pub struct Once {
 #[derive(Debug, Args)]
 pub struct Options {
     /// The server, without /graphql.
-    // An address may carry a password, which the help would show.
     #[arg(
         long,
         env = "SUNDIAL_URL",
+        value_parser = AddressParser,
         hide_env_values = true,
         default_value = "http://127.0.0.1:8080"
     )]
-    pub url: Url,
+    pub url: Address,
     /// The tenant to write to, such as mcce-g1-prod.
     #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG", value_parser = plain)]
     pub tenant: String,
@@ -88,7 +94,7 @@ pub struct Options {
     /// This producer's name, on each series as the label `producer`; the source's name if absent.
     #[arg(long, env = "SUNDIAL_NAME", value_parser = plain)]
     pub name: Option<String>,
-    /// Cron expression: minute hour day month weekday, or six fields with seconds first.
+    /// Cron expression: minute hour day month weekday; six fields have seconds first, seven the year last.
     #[arg(
         long,
         env = "SUNDIAL_SCHEDULE",
@@ -111,11 +117,12 @@ pub struct Options {
     #[arg(
         long,
         env = "SUNDIAL_SCRAPE_URL",
-        hide_env_values = true,
         value_name = "URL",
+        value_parser = AddressParser,
+        hide_env_values = true,
         required_if_eq("source", "prometheus")
     )]
-    pub scrape_url: Option<Url>,
+    pub scrape_url: Option<Address>,
     /// Directory for what is not delivered yet; ~/.local/state/sundial-producer if absent.
     #[arg(long, env = "SUNDIAL_SPOOL", value_name = "DIR")]
     pub spool: Option<PathBuf>,

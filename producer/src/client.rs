@@ -11,8 +11,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_
 use reqwest::{StatusCode, redirect};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
-use url::Url;
+use serde_json::Value;
 
+use crate::address::Address;
 use crate::cli::TokenSource;
 use crate::operation::{Ingest, ServerTime, ingest, server_time};
 
@@ -20,7 +21,7 @@ use crate::operation::{Ingest, ServerTime, ingest, server_time};
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    endpoint: Url,
+    endpoint: Address,
     token: TokenSource,
     tenant: String,
     name: String,
@@ -61,6 +62,8 @@ pub enum Kind {
     Taken,
     /// It never will.
     Refused,
+    /// It was answered, but with other data than its own: it asks for something else than it should.
+    Strange,
 }
 
 impl Client {
@@ -68,7 +71,12 @@ impl Client {
     ///
     /// # Errors
     /// When no TLS can be set up.
-    pub fn new(url: &Url, tenant: &str, name: &str, token: TokenSource) -> reqwest::Result<Self> {
+    pub fn new(
+        url: &Address,
+        tenant: &str,
+        name: &str,
+        token: TokenSource,
+    ) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("sundial-producer/", env!("CARGO_PKG_VERSION")))
             // A redirected POST would arrive as a GET, or take the token elsewhere.
@@ -76,11 +84,9 @@ impl Client {
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(15))
             .build()?;
-        let mut endpoint = url.clone();
-        endpoint.set_path(&format!("{}/graphql", url.path().trim_end_matches('/')));
         Ok(Self {
             http,
-            endpoint,
+            endpoint: url.join("graphql"),
             token,
             tenant: tenant.into(),
             name: name.into(),
@@ -129,7 +135,7 @@ impl Client {
                 setting("the token has characters that no token has; copy it anew".into())
             })?;
         bearer.set_sensitive(true);
-        let post = self.http.post(self.endpoint.clone());
+        let post = self.http.post(self.endpoint.secret_url().clone());
         let post = post
             .header(AUTHORIZATION, bearer)
             .header(CONTENT_TYPE, "application/json")
@@ -138,7 +144,7 @@ impl Client {
             kind: Kind::Passing(None),
             cause: format!(
                 "cannot reach {}: {}; is the server running there?",
-                shown(&self.endpoint),
+                self.endpoint,
                 root(&error)
             ),
         };
@@ -149,13 +155,21 @@ impl Client {
             .get(RETRY_AFTER)
             .and_then(|after| after.to_str().ok()?.trim().parse().ok());
         let after = after.map(Duration::from_secs);
-        let answer = serde_json::from_slice::<Response<T>>(&body);
+        let answer = serde_json::from_slice::<Response<Value>>(&body);
         match answer {
             Ok(Response {
                 data: Some(data),
                 errors,
                 ..
-            }) if errors.as_ref().is_none_or(Vec::is_empty) => Ok(data),
+            }) if errors.as_ref().is_none_or(Vec::is_empty) => {
+                T::deserialize(data).map_err(|_| Failure {
+                    kind: Kind::Strange,
+                    cause: format!(
+                        "{} answered {status} with other data than was asked for",
+                        self.endpoint
+                    ),
+                })
+            }
             Ok(Response {
                 errors: Some(errors),
                 ..
@@ -249,7 +263,7 @@ impl Client {
         };
         Failure {
             kind,
-            cause: format!("{} answered {status}; {step}", shown(&self.endpoint)),
+            cause: format!("{} answered {status}; {step}", self.endpoint),
         }
     }
 }
@@ -266,10 +280,17 @@ pub fn root(error: &reqwest::Error) -> String {
     cause.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// An address as it may be shown: without the password that it may carry.
-pub fn shown(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Refused only for addresses that can carry none.
-    let _ = url.set_password(None).and_then(|()| url.set_username(""));
-    url
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_shows_the_token() {
+        let url = Address::try_from("http://me:hidden@127.0.0.1:9").unwrap();
+        let token = TokenSource::Given("sdl_hidden".into());
+        let shown = format!("{token:?}");
+        let client = Client::new(&url, "prod", "clock", token).unwrap();
+        let shown = format!("{shown} {client:?} {client:#?}");
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
 }

@@ -1,62 +1,23 @@
 //! From the spool to the server, in order: each run until the server has it or has refused it for good.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use graphql_client::GraphQLQuery;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
 use crate::client::{Client, Failure, Kind, Receipt};
-use crate::operation::{Ingest, ingest};
-use crate::series::Sample;
+use crate::seldom::Seldom;
 use crate::spool::Spool;
 use crate::stop::Stop;
 
 /// How often to look again where a person has to change something first.
 const SETTING_PAUSE: Duration = Duration::from_secs(10);
-
-/// The request that writes a slot's samples. The key comes from producer, slot and tenant alone, so that a repeated run
-/// of a slot cannot count twice.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn request(
-    tenant: &str,
-    name: &str,
-    slot: Timestamp,
-    samples: &[Sample],
-) -> serde_json::Result<Vec<u8>> {
-    let batch = |sample: &Sample| ingest::SeriesBatch {
-        series: sample.series.to_string(),
-        times: vec![slot.as_microsecond()],
-        values: vec![sample.value],
-    };
-    serde_json::to_vec(&Ingest::build_query(ingest::Variables {
-        tenant: tenant.into(),
-        batches: samples.iter().map(batch).collect(),
-        idempotency_key: Some(key(tenant, name, slot)),
-    }))
-}
-
-/// 32 hexadecimal digits. Each part has its length in front, so that no two triples read the same.
-fn key(tenant: &str, name: &str, slot: Timestamp) -> String {
-    let slot = slot.as_microsecond().to_string();
-    let mut hash = Sha256::new();
-    for part in [name, &slot, tenant] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
 
 /// What became of the oldest waiting run.
 enum Outcome {
@@ -69,16 +30,11 @@ enum Outcome {
 }
 
 /// Delivers one run, and takes it out of the spool unless it waits on.
-async fn deliver(
-    client: &Client,
-    spool: &Spool,
-    slot: Timestamp,
-    request: Vec<u8>,
-) -> io::Result<Outcome> {
+async fn deliver(client: &Client, spool: &Spool, slot: Timestamp, request: Vec<u8>) -> Outcome {
     let outcome = match client.ingest(request).await {
         Ok(receipt) => Outcome::Stored(Some(receipt)),
         Err(failure) => match failure.kind {
-            Kind::Passing(_) | Kind::Setting => return Ok(Outcome::Waits(failure)),
+            Kind::Passing(_) | Kind::Setting => return Outcome::Waits(failure),
             Kind::Taken => {
                 warn!(%slot, "the server has this slot already, with other values: {failure}");
                 Outcome::Stored(None)
@@ -87,10 +43,15 @@ async fn deliver(
                 error!(%slot, "not delivered: {failure}");
                 Outcome::Refused
             }
+            Kind::Strange => {
+                error!(%slot, "not delivered: {failure}");
+                spool.set_aside(slot, "is no run");
+                return Outcome::Refused;
+            }
         },
     };
-    spool.remove(slot)?;
-    Ok(outcome)
+    spool.remove(slot);
+    outcome
 }
 
 /// Growing pauses with some chance in them, so that many producers do not come back at once.
@@ -105,28 +66,35 @@ fn pauses() -> ExponentialBackoff {
 }
 
 /// Delivers what waits and what comes, until a stop is wished. A delivery on its way may end first.
-///
-/// # Errors
-/// When the spool cannot be read or written.
-pub async fn keep_delivering(
-    client: &Client,
-    spool: &Spool,
-    added: &Notify,
-    stop: &Stop,
-) -> io::Result<()> {
+pub async fn keep_delivering(client: &Client, spool: &Spool, added: &Notify, stop: &Stop) {
     let mut pause = pauses();
     // Said once a cause, however long it lasts.
     let mut trouble: Option<String> = None;
+    let mut unread: BTreeMap<io::ErrorKind, Seldom> = BTreeMap::new();
     let mut delivered = false;
     while !stop.is_wished() {
-        let Some((slot, request)) = spool.first()? else {
-            tokio::select! {
+        let (slot, request) = match spool.first() {
+            Ok(Some(first)) => first,
+            Ok(None) => tokio::select! {
                 () = added.notified() => continue,
                 () = stop.wished() => break,
+            },
+            Err(error) => {
+                if unread.entry(error.kind()).or_default().count(1).is_some() {
+                    let waiting = spool.len();
+                    warn!(
+                        waiting,
+                        "cannot read the spool: {error}; runs wait in it, and it is read again and again"
+                    );
+                }
+                tokio::select! {
+                    () = sleep(SETTING_PAUSE) => continue,
+                    () = stop.wished() => break,
+                }
             }
         };
         let outcome = tokio::select! {
-            outcome = deliver(client, spool, slot, request) => outcome?,
+            outcome = deliver(client, spool, slot, request) => outcome,
             () = stop.overdue() => break,
         };
         let wait = match outcome {
@@ -161,7 +129,6 @@ pub async fn keep_delivering(
             () = stop.wished() => {}
         }
     }
-    Ok(())
 }
 
 fn wait(failure: &Failure, pause: &mut ExponentialBackoff) -> Duration {
@@ -185,13 +152,15 @@ pub async fn deliver_all(
     stop: &Stop,
 ) -> Result<(), Undelivered> {
     let mut pause = pauses();
+    let mut stored = false;
     while let Some((slot, request)) = spool.first()? {
         let outcome = tokio::select! {
-            outcome = deliver(client, spool, slot, request) => outcome?,
-            () = stop.overdue() => return Err(Undelivered::Stopped),
+            outcome = deliver(client, spool, slot, request) => outcome,
+            () = stop.overdue() => return Err(Undelivered::Stopped(Fate::of(spool, last))),
         };
         match outcome {
             Outcome::Stored(receipt) => {
+                stored |= slot == last;
                 if let Some(Receipt {
                     points,
                     series,
@@ -206,7 +175,7 @@ pub async fn deliver_all(
             Outcome::Waits(failure) => {
                 let wait = wait(&failure, &mut pause);
                 if failure.kind == Kind::Setting || Instant::now() + wait > deadline {
-                    return Err(Undelivered::Waits(failure));
+                    return Err(Undelivered::Waits(failure, Fate::of(spool, last)));
                 }
                 warn!(%slot, "{failure}; trying again");
                 tokio::select! {
@@ -216,48 +185,69 @@ pub async fn deliver_all(
             }
         }
         if stop.is_wished() && spool.len() > 0 {
-            return Err(Undelivered::Stopped);
+            return Err(Undelivered::Stopped(Fate::of(spool, last)));
         }
     }
-    Ok(())
+    if stored {
+        Ok(())
+    } else {
+        Err(Undelivered::Gone)
+    }
 }
 
 /// Why a slot's run was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
-    /// It waits in the spool.
-    #[error("not delivered: {0}; the run waits in the spool for the next one")]
-    Waits(Failure),
+    /// It waits on.
+    #[error("not delivered: {0}; {1}")]
+    Waits(Failure, Fate),
     /// The server never will take it; why was said when it refused.
     #[error("the server refused the run")]
     Refused,
     /// A stop was wished first.
-    #[error("stopped before the run was delivered; it waits in the spool for the next one")]
-    Stopped,
+    #[error("stopped before all was delivered; {0}")]
+    Stopped(Fate),
+    /// It is not in the spool any more, for a reason that was said.
+    #[error("the run is gone from the spool")]
+    Gone,
     /// The spool failed.
     #[error("spool: {0}")]
     Spool(#[from] io::Error),
 }
 
+/// What becomes of a run that this process does not deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in the spool.
+    Kept,
+    /// It is in memory only.
+    Lost,
+}
+
+impl Fate {
+    fn of(spool: &Spool, slot: Timestamp) -> Self {
+        // What could not be written a moment ago may be now.
+        spool.close();
+        if spool.keeps(slot) {
+            Self::Kept
+        } else {
+            Self::Lost
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kept => "the run waits in the spool for the next one",
+            Self::Lost => "the run is lost, as the spool cannot be written; make room for it",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_key_is_of_producer_slot_and_tenant() {
-        let slot: Timestamp = "2026-05-01T10:00:00Z".parse().unwrap();
-        let later = slot + Duration::from_secs(1);
-        let first = key("prod", "clock", slot);
-        assert_eq!(first.len(), 32);
-        assert_eq!(first, key("prod", "clock", slot));
-        for other in [
-            key("test", "clock", slot),
-            key("prod", "clock2", slot),
-            key("prod", "clock", later),
-        ] {
-            assert_ne!(first, other);
-        }
-    }
 
     #[test]
     fn a_server_that_names_a_time_is_not_asked_before_it() {

@@ -5,17 +5,21 @@
 //! once.rs       one run              source/       what is measured
 //! run.rs        the schedule, kept   spool.rs      what waits, on disk
 //! client.rs     GraphQL over HTTP    delivery.rs   from the spool to the server
+//! request.rs    what is sent         address.rs    where to, without the password
 //! ```
 //!
 //! Invariant: it knows the server by `backend/schema.graphql` alone.
 
+mod address;
 mod cli;
 mod client;
 mod delivery;
 mod once;
 mod operation;
+mod request;
 mod run;
 mod schedule;
+mod seldom;
 mod series;
 mod source;
 mod spool;
@@ -56,14 +60,14 @@ async fn main() -> ExitCode {
 
 /// Logs go to standard error: for people where that is a terminal, else as JSON.
 fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("SUNDIAL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
     let registry = tracing_subscriber::registry()
         .with(filter_fn(may_be_told))
         .with(filter);
-    let log = fmt::layer().with_writer(io::stderr).with_target(false);
+    let log = fmt::layer().with_writer(io::stderr);
     if terminal {
-        registry.with(log.compact()).init();
+        registry.with(log.compact().with_target(false)).init();
     } else {
         registry.with(log.json().flatten_event(true)).init();
     }
@@ -110,8 +114,8 @@ enum Failed {
     Io(#[from] io::Error),
     #[error("HTTP cannot be set up: {0}")]
     Http(#[from] reqwest::Error),
-    #[error("the request cannot be written: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Unwritable(#[from] request::Unwritable),
 }
 
 impl Failed {

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::cli::Once;
-use crate::delivery::{deliver_all, request};
+use crate::delivery::deliver_all;
+use crate::request::request;
 use crate::source::Source;
 use crate::spool::{Bound, Spool};
 use crate::stop::Stop;
@@ -30,9 +31,9 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
     };
     let client = settle(options)?;
     let source = Source::new(options)?;
-    let spool = Spool::open(&options.spool(), Bound::default())?;
+    let spool = Spool::open(&options.spool(), &options.tenant, Bound::default())?;
     // A run that was measured and not delivered is delivered, never measured anew.
-    if spool.holds(slot) {
+    if spool.holds(slot)? {
         info!(%slot, "the slot's run waits in the spool from before");
     } else {
         let measured = tokio::select! {
@@ -44,10 +45,10 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
             Some(trouble) => warn!(%slot, "measured less than usual: {trouble}"),
             None => {}
         }
-        spool.add(
-            slot,
-            &request(&options.tenant, options.name(), slot, &measured.samples)?,
-        )?;
+        let request = request(&options.tenant, options.name(), slot, &measured.samples)?;
+        if let Err(error) = spool.add(slot, request) {
+            warn!(%slot, "cannot write the spool: {error}; is the disk full? The run is sent directly");
+        }
     }
     let patience = Duration::try_from(arguments.give_up_after).unwrap_or_default();
     Ok(deliver_all(&client, &spool, slot, Instant::now() + patience, stop).await?)

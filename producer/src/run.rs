@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::cli::Options;
 use crate::client::Client;
-use crate::delivery::{keep_delivering, request};
+use crate::delivery::keep_delivering;
+use crate::request::{Unwritable, request};
 use crate::schedule::Schedule;
+use crate::seldom::Seldom;
 use crate::source::{Measured, Source};
 use crate::spool::{Bound, Spool};
 use crate::stop::Stop;
@@ -24,12 +26,12 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Keeps the schedule until a stop is wished.
 ///
 /// # Errors
-/// When it cannot begin, or the spool fails.
+/// When it cannot begin.
 pub async fn run(options: &Options, stop: &Stop) -> Result<(), Failed> {
     let schedule = options.schedule(Timestamp::now())?;
     let client = settle(options)?;
     let source = Source::new(options)?;
-    let spool = Spool::open(&options.spool(), Bound::default())?;
+    let spool = Spool::open(&options.spool(), &options.tenant, Bound::default())?;
     let first = schedule.next(Timestamp::now()).ok_or(Failed::NoSlotYet)?;
     let (tenant, name, waiting) = (&options.tenant, options.name(), spool.len());
     info!(tenant, name, schedule = options.schedule, %first, waiting, "keeping the schedule");
@@ -38,11 +40,16 @@ pub async fn run(options: &Options, stop: &Stop) -> Result<(), Failed> {
     let measure = keep_measuring(
         options, &schedule, &source, &client, &spool, &added, first, stop,
     );
-    let (measured, delivered) =
-        tokio::join!(measure, keep_delivering(&client, &spool, &added, stop));
-    measured?;
-    delivered?;
-    info!(waiting = spool.len(), "stopped");
+    // Neither ends before the stop, whatever fails: an error is said, and the next slot comes.
+    tokio::join!(measure, keep_delivering(&client, &spool, &added, stop));
+    let lost = spool.close();
+    if lost > 0 {
+        warn!(
+            lost,
+            "runs were lost that neither the spool nor the server took"
+        );
+    }
+    info!(waiting = spool.len() - lost, "stopped");
     Ok(())
 }
 
@@ -59,7 +66,7 @@ async fn keep_measuring(
     added: &Notify,
     first: Timestamp,
     stop: &Stop,
-) -> Result<(), Failed> {
+) {
     let mut slot = first;
     let mut told = Told::default();
     loop {
@@ -68,21 +75,23 @@ async fn keep_measuring(
                 reach(slot).await;
                 source.measure(client, slot, schedule.next(slot)).await
             } => measured,
-            () = stop.wished() => return Ok(()),
+            () = stop.wished() => return,
         };
         told.trouble(slot, &measured);
         if !measured.samples.is_empty() {
-            let request = request(&options.tenant, options.name(), slot, &measured.samples)?;
-            match spool.add(slot, &request) {
-                Ok(()) => added.notify_one(),
-                Err(error) => told.unwritten(slot, &error),
+            match request(&options.tenant, options.name(), slot, &measured.samples) {
+                Ok(request) => {
+                    told.written(slot, spool.add(slot, request));
+                    added.notify_one();
+                }
+                Err(error) => told.unusable(slot, &error),
             }
         }
         // A schedule that names years may be over.
         let Some(following) = schedule.follow(slot, Timestamp::now()) else {
             info!("the schedule is over");
             stop.wished().await;
-            return Ok(());
+            return;
         };
         told.skipped(following.slot, following.skipped);
         slot = following.slot;
@@ -99,13 +108,14 @@ async fn reach(slot: Timestamp) {
     }
 }
 
-/// Says what goes wrong, once for as long as it lasts: a run may come each second.
+/// Says what goes wrong, once for as long as it lasts or once a minute: a run may come each second.
 #[derive(Default)]
 struct Told {
     trouble: Option<String>,
-    unwritten: bool,
-    skipped: u64,
-    skipped_at: Option<Instant>,
+    failing: bool,
+    unwritten: Seldom,
+    unusable: Seldom,
+    skipped: Seldom,
 }
 
 impl Told {
@@ -119,22 +129,29 @@ impl Told {
         self.trouble = trouble;
     }
 
-    fn unwritten(&mut self, slot: Timestamp, error: &io::Error) {
-        if !self.unwritten {
-            warn!(%slot, "cannot write the spool, so that runs are lost: {error}; is the disk full?");
+    fn written(&mut self, slot: Timestamp, written: io::Result<()>) {
+        let was = std::mem::replace(&mut self.failing, written.is_err());
+        match written {
+            Ok(()) if was => info!(%slot, "writing the spool again"),
+            Ok(()) => {}
+            Err(error) => {
+                if let Some(runs) = self.unwritten.count(1) {
+                    warn!(%slot, runs, "cannot write the spool: {error}; is the disk full? Runs are sent directly, and lost if \
+                        the server cannot be reached");
+                }
+            }
         }
-        self.unwritten = true;
+    }
+
+    fn unusable(&mut self, slot: Timestamp, error: &Unwritable) {
+        if let Some(runs) = self.unusable.count(1) {
+            warn!(%slot, runs, "runs are lost: {error}");
+        }
     }
 
     fn skipped(&mut self, slot: Timestamp, skipped: u64) {
-        self.skipped += skipped;
-        let due = self
-            .skipped_at
-            .is_none_or(|at| at.elapsed() >= Duration::from_secs(60));
-        if self.skipped > 0 && due {
-            warn!(next = %slot, skipped = self.skipped, "slots were skipped: a run took longer than the schedule allows");
-            self.skipped = 0;
-            self.skipped_at = Some(Instant::now());
+        if let Some(skipped) = self.skipped.count(skipped) {
+            warn!(next = %slot, skipped, "slots were skipped: a run took longer than the schedule allows");
         }
     }
 }

@@ -21,10 +21,10 @@ pub struct Schedule {
 pub enum Unusable {
     /// The expression cannot be read.
     #[error(
-        "schedule '{0}': {1}; write five fields (minute hour day month weekday) or six with seconds first, such as \
-         '*/10 * * * * *'"
+        "schedule '{0}' {1}; write five fields (minute hour day month weekday), six with seconds first, such as \
+         '*/10 * * * * *', or seven with the year last"
     )]
-    Expression(String, CronError),
+    Expression(String, String),
     /// The zone is not in the time zone database.
     #[error("time zone '{0}' is not known; write an IANA name such as Europe/Vienna")]
     Zone(String),
@@ -43,14 +43,15 @@ pub struct Following {
 }
 
 impl Schedule {
-    /// Reads a cron expression of five fields, or of six with seconds first, and an IANA time zone.
+    /// Reads a cron expression of five fields, of six with seconds first or of seven with the year last, and an IANA
+    /// time zone.
     ///
     /// # Errors
     /// When either cannot be read, or when no slot comes after `now`.
     pub fn new(expression: &str, zone: &str, now: Timestamp) -> Result<Self, Unusable> {
         let cron = expression
             .parse()
-            .map_err(|error| Unusable::Expression(expression.into(), error))?;
+            .map_err(|error| Unusable::Expression(expression.into(), fault(expression, &error)))?;
         let zone = TimeZone::get(zone).map_err(|_| Unusable::Zone(zone.into()))?;
         let schedule = Self { cron, zone };
         schedule
@@ -92,6 +93,25 @@ impl Schedule {
         }
         Some(following)
     }
+}
+
+/// What is wrong with an expression, as the end of a sentence about it.
+fn fault(expression: &str, error: &CronError) -> String {
+    let fields = expression.split_whitespace().count();
+    let fields = match fields {
+        5..=7 => None,
+        1 => Some("has 1 field".into()),
+        _ => Some(format!("has {fields} fields")),
+    };
+    fields.unwrap_or_else(|| {
+        let reason = match error {
+            CronError::InvalidPattern(reason)
+            | CronError::IllegalCharacters(reason)
+            | CronError::ComponentError(reason) => reason.clone(),
+            other => other.to_string(),
+        };
+        format!("cannot be read: {}", reason.trim_end_matches('.'))
+    })
 }
 
 #[cfg(test)]

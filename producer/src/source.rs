@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use url::Url;
 
+use crate::address::Address;
 use crate::cli::{Kind, Options};
 use crate::client::{Client, Failure};
 use crate::series::Sample;
@@ -28,7 +28,10 @@ pub struct Source {
 #[derive(Debug)]
 enum What {
     Clock,
-    Prometheus { http: reqwest::Client, page: Url },
+    Prometheus {
+        http: reqwest::Client,
+        page: Address,
+    },
 }
 
 /// What one run found: samples, and what kept it from finding more.

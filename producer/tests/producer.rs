@@ -5,10 +5,14 @@
     reason = "a test says what it expects by unwrapping it"
 )]
 
+#[path = "producer/disk.rs"]
+mod disk;
 #[path = "producer/once.rs"]
 mod once;
 #[path = "producer/run.rs"]
 mod run;
+#[path = "producer/words.rs"]
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -75,7 +79,7 @@ impl Bench {
             .env_clear()
             .env("SUNDIAL_TOKEN", TOKEN)
             .env("SUNDIAL_URL", self.server.uri());
-        producer.env("RUST_LOG", "debug,hyper=info,reqwest=debug");
+        producer.env("SUNDIAL_LOG", "debug,hyper=info,reqwest=debug");
         producer
             .args([command, "--tenant", "mcce-g1-prod", "--spool"])
             .arg(self.spool.path());
@@ -96,7 +100,7 @@ impl Bench {
 
     async fn once(&self, more: &[&str]) -> Ended {
         let mut producer = self.producer("once");
-        producer.args(more);
+        producer.env("SUNDIAL_LOG", "trace").args(more);
         self.end(producer).await
     }
 

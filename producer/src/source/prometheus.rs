@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::header::ACCEPT;
-use url::Url;
 
 use super::Measured;
 use super::exposition::{self, Line};
-use crate::client::{root, shown};
+use crate::address::Address;
+use crate::client::root;
 use crate::series::{Sample, Series};
 
 /// Far above any page a producer should send each slot.
 const LARGEST_PAGE: usize = 8 << 20;
 
 /// Reads the page and takes every finite sample in it.
-pub async fn measure(http: &Client, page: &Url, name: &str, patience: Duration) -> Measured {
+pub async fn measure(http: &Client, page: &Address, name: &str, patience: Duration) -> Measured {
     let read = fetch(http, page, patience).await.and_then(|text| {
         let lines = exposition::parse(&text).map_err(|malformed| {
             format!(
@@ -32,18 +32,18 @@ pub async fn measure(http: &Client, page: &Url, name: &str, patience: Duration) 
             samples,
             trouble: None,
         },
-        Err(cause) => Measured::nothing(format!("{} {cause}", shown(page))),
+        Err(cause) => Measured::nothing(format!("{page} {cause}")),
     }
 }
 
 /// The page's text, or what is wrong with it.
-async fn fetch(http: &Client, page: &Url, patience: Duration) -> Result<String, String> {
+async fn fetch(http: &Client, page: &Address, patience: Duration) -> Result<String, String> {
     let failed = |error: reqwest::Error| match error.status() {
         Some(status) => format!("answered {status}; is --scrape-url right?"),
         None => format!("cannot be read: {}; is --scrape-url right?", root(&error)),
     };
     let get = http
-        .get(page.clone())
+        .get(page.secret_url().clone())
         .header(ACCEPT, "text/plain;version=0.0.4;q=1,*/*;q=0.1")
         .timeout(patience);
     let mut response = get

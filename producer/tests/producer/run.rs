@@ -5,16 +5,24 @@ use std::process::Child;
 use super::*;
 
 /// A producer that keeps the schedule of each second.
-struct Running(Option<Child>);
+pub struct Running(Option<Child>);
 
 impl Running {
-    fn start(bench: &Bench, more: &[&str]) -> Self {
-        let mut producer = bench.producer("run");
-        producer.env("SUNDIAL_SCHEDULE", "* * * * * *").args(more);
+    pub fn of(mut producer: Command) -> Self {
         Self(Some(producer.spawn().unwrap()))
     }
 
-    async fn signal(mut self, signal: &str) -> Ended {
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    pub fn start(bench: &Bench, more: &[&str]) -> Self {
+        let mut producer = bench.producer("run");
+        producer.env("SUNDIAL_SCHEDULE", "* * * * * *").args(more);
+        Self::of(producer)
+    }
+
+    pub async fn signal(mut self, signal: &str) -> Ended {
         let child = self.0.take().unwrap();
         Command::new("kill")
             .args([signal, &child.id().to_string()])
@@ -197,7 +205,7 @@ async fn a_new_token_in_the_file_is_taken_up() {
     producer
         .args(["--schedule", "* * * * * *", "--token-file"])
         .arg(&file);
-    let running = Running(Some(producer.spawn().unwrap()));
+    let running = Running::of(producer);
     until("a run waits", async || !bench.waiting().is_empty()).await;
     std::fs::write(&file, TOKEN).unwrap();
     until("all is delivered", async || bench.waiting().is_empty()).await;
