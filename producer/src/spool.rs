@@ -5,7 +5,8 @@
 //! good, or the bound pushes it out. Where it cannot be written, the latest few are held in memory instead, so that a
 //! server that can be reached gets them.
 
-use std::collections::BTreeMap;
+mod state;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,11 +16,8 @@ use jiff::Timestamp;
 use tracing::{debug, warn};
 
 use crate::request::{LARGEST, is_ingest};
-use crate::seldom::Seldom;
 
-/// How many runs, and how many of their bytes, are held in memory where they cannot be written.
-const UNWRITTEN_RUNS: usize = 60;
-const UNWRITTEN_BYTES: usize = 2 * LARGEST;
+use state::{Run, State};
 
 /// How much a spool holds; beyond it the oldest run goes.
 #[derive(Debug, Clone, Copy)]
@@ -48,22 +46,6 @@ pub struct Spool {
     state: Mutex<State>,
     /// Held open, for its lock.
     _lock: File,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// By slot, in microseconds.
-    waiting: BTreeMap<i64, Run>,
-    dropped: Seldom,
-    lost: Seldom,
-}
-
-#[derive(Debug)]
-enum Run {
-    /// Bytes in its file.
-    Written(u64),
-    /// The request.
-    Unwritten(Vec<u8>),
 }
 
 /// Why a spool cannot be used.
@@ -328,39 +310,6 @@ impl Spool {
 
 const TOO_LARGE: &str = "is larger than 8 MiB";
 
-impl State {
-    fn bytes(&self) -> u64 {
-        let bytes = |run: &Run| match run {
-            Run::Written(bytes) => *bytes,
-            Run::Unwritten(_) => 0,
-        };
-        self.waiting.values().map(bytes).sum()
-    }
-
-    /// Slots and sizes of what is in memory only, the latest first.
-    fn unwritten(&self) -> impl Iterator<Item = (i64, usize)> {
-        let runs = self.waiting.iter().rev();
-        runs.filter_map(|(slot, run)| match run {
-            Run::Written(_) => None,
-            Run::Unwritten(request) => Some((*slot, request.len())),
-        })
-    }
-
-    /// Drops the oldest of what is in memory beyond what may be there, and tells how many.
-    fn forget_unwritten(&mut self) -> u64 {
-        let mut bytes = 0;
-        let beyond = self.unwritten().enumerate().filter(|(index, (_, size))| {
-            bytes += size;
-            *index >= UNWRITTEN_RUNS || bytes > UNWRITTEN_BYTES
-        });
-        let slots: Vec<_> = beyond.map(|(_, (slot, _))| slot).collect();
-        for slot in &slots {
-            self.waiting.remove(slot);
-        }
-        slots.len() as u64
-    }
-}
-
 /// Reads a regular file, of a large one only so much that it shows as too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Before it is opened: opening a pipe would wait for its other end.
@@ -376,6 +325,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::state::UNWRITTEN_RUNS;
     use super::*;
     use crate::request::request;
 
