@@ -64,6 +64,8 @@ async fn homes(database: &Database, pool: &Pool) -> Vec<Home> {
         client_id: None,
         client_secret: None,
         client_secret_file: None,
+        webhook_secret: None,
+        webhook_secret_file: None,
     };
     let url = "http://127.0.0.1".parse().unwrap();
     let identity = Identity::new(&github, url, pool.clone()).unwrap();
