@@ -80,7 +80,19 @@ fn page(route: Route, session: &Session) -> Html {
             html! { <TenantPage key={slug.clone()} slug={slug.clone()} {session}/> }
         }
         // Already in: there is nothing to do at the door.
-        Route::SignIn => html! { <Redirect<Route> to={Route::Tenants}/> },
+        Route::SignIn => html! { <Onward/> },
         Route::NotFound => html! { <NotFound what={What::Page} {session}/> },
     }
+}
+
+/// Goes on to the tenants in place of the present address: Back would lead to it again, and from it to the tenants.
+#[component]
+fn Onward() -> Html {
+    let navigator = use_navigator();
+    use_effect_with((), move |()| {
+        if let Some(navigator) = navigator {
+            navigator.replace(&Route::Tenants);
+        }
+    });
+    Html::default()
 }

@@ -34,7 +34,9 @@ impl Scale {
 
     /// The figure alone: "−0.072".
     pub fn bare(&self, value: f64) -> String {
-        number(value * self.factor)
+        // What is counted is whole; what is measured is whole by chance, and its digits would jump.
+        let counted = matches!(self.unit.as_str(), "" | "B");
+        number(value * self.factor, counted)
     }
 
     /// The figure and its unit: "−0.072 ms".
@@ -78,8 +80,9 @@ pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{ending}", count(value))
 }
 
-/// A number in at most four significant digits and three decimals, unless it is whole or very small.
-pub fn number(value: f64) -> String {
+/// A number in at most four significant digits and three decimals, unless it is very small. Whole ones that are `counted`
+/// have no decimals.
+fn number(value: f64, counted: bool) -> String {
     let size = value.abs();
     if size == 0.0 {
         return "0".to_owned();
@@ -87,9 +90,8 @@ pub fn number(value: f64) -> String {
     if !(5e-4..1e15).contains(&size) {
         return format!("{value:.2e}").replace('-', "−");
     }
-    let whole = value.fract() == 0.0;
     let decimals = match size {
-        _ if whole => 0,
+        _ if counted && value.fract() == 0.0 => 0,
         1_000.0.. => 0,
         100.0.. => 1,
         10.0.. => 2,
@@ -153,6 +155,7 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_carry_a_true_minus() {
+        let number = |value| number(value, true);
         assert_eq!(number(-0.072), "−0.072");
         assert_eq!(number(159_908.0), "159,908");
         assert_eq!(number(412.6), "412.6");
@@ -165,11 +168,22 @@ mod tests {
     #[test]
     fn seconds_become_the_unit_that_fits() {
         let scale = Scale::new("clock.offset_seconds{producer=\"clock\"}", None, 0.0008);
-        assert_eq!(scale.full(-0.000_072), "−72 µs");
+        assert_eq!(scale.full(-0.000_072), "−72.00 µs");
         let scale = Scale::new("clock.offset_seconds", Some("s"), 0.4);
         assert_eq!(scale.full(0.000_108), "0.108 ms");
         assert_eq!(Scale::new("runner.queue_length", None, 4.0).full(4.0), "4");
-        assert_eq!(Scale::new("tank.level", Some("%"), 4.0).full(4.0), "4%");
+        assert_eq!(Scale::new("tank.level", Some("%"), 4.0).full(4.2), "4.200%");
+    }
+
+    #[test]
+    fn a_measured_value_keeps_its_digits_when_it_is_whole_by_chance() {
+        let scale = Scale::new("uptime_seconds", None, 9.0);
+        assert_eq!(
+            [8.61, 9.0].map(|value| scale.full(value)),
+            ["8.610 s", "9.000 s"]
+        );
+        let scale = Scale::new("disk_bytes", None, 900.0);
+        assert_eq!(scale.full(900.0), "900 B");
     }
 
     #[test]

@@ -186,13 +186,10 @@ fn Tip(at: &TipAt) -> Html {
     let window = at.props.span.window();
     html! {
         <div class="tip" ref={node} aria-hidden="true">
-            <b>{ Civil::local(mark.at).full() }</b>
-            <span class="z">
-                { &at.props.zone }
-                if let Some(window) = window {
-                    { format!(", {} of {}", figure::counted(mark.count, "point"), window.phrase) }
-                }
-            </span>
+            <p><b>{ Civil::local(mark.at).full() }</b>{ " " }<span class="z">{ &at.props.zone }</span></p>
+            if let Some(window) = window {
+                <p class="z">{ format!("{} in {}", figure::counted(mark.count, "point"), window.phrase) }</p>
+            }
             <dl>
                 if window.is_some() {
                     { row("max", mark.high) }

@@ -1,5 +1,8 @@
 //! Links inside the page. They are real links: they can be copied, and opened elsewhere.
 
+use gloo_timers::callback::Timeout;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -35,6 +38,8 @@ pub fn Go(props: &GoProps) -> Html {
             if let Some(navigator) = navigator.as_ref().filter(|_| !elsewhere) {
                 event.prevent_default();
                 navigator.push(&to);
+                // Once the other page is there.
+                Timeout::new(0, enter).forget();
             }
         })
     };
@@ -43,5 +48,14 @@ pub fn Go(props: &GoProps) -> Html {
             aria-current={props.current.then_some("page")} aria-label={props.label.clone()}>
             { props.children.clone() }
         </a>
+    }
+}
+
+/// The link is gone with its page, and the focus with it: who reads by keyboard goes on where the other page begins.
+fn enter() {
+    let main = web_sys::window().and_then(|window| window.document()?.get_element_by_id("main"));
+    if let Some(main) = main.and_then(|main| main.dyn_into::<HtmlElement>().ok()) {
+        // Without the focus the page can be read all the same.
+        main.focus().ok();
     }
 }

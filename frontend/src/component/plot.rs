@@ -166,7 +166,7 @@ fn options(host: &HtmlElement, style: &Style) -> JsValue {
         bands.push(json!({ "series": [3, 2] }));
     }
     object(&json!({
-        "width": host.client_width(), "height": host.client_height(), "padding": [20, 10, 0, 0],
+        "width": host.client_width(), "height": host.client_height(), "padding": [20, 26, 0, 0],
         "legend": { "show": false },
         "cursor": { "y": false, "drag": { "x": false, "y": false }, "points": { "size": 7 } },
         "scales": { "x": { "time": true, "auto": false } },

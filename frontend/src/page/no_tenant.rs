@@ -26,7 +26,7 @@ pub fn NoTenant(props: &NoTenantProps) -> Html {
     let stopped_at = if none_listed { "second" } else { "third" };
     let aside = html! {
         <>
-            <span class="t2">{ "Signed in as " }<b>{ &viewer.login }</b></span>
+            <span class="t2 login"><span class="hide-s">{ "Signed in as " }</span><b>{ &viewer.login }</b></span>
             <SignOut class="btn"/>
         </>
     };
@@ -132,7 +132,7 @@ fn approval_message() -> String {
 fn other_reasons() -> Html {
     let reason = |seen: &str, then: Html| {
         html! {
-            <tr role="row"><th role="rowheader" scope="row">{ seen }</th><td role="cell" data-l="Then">{ then }</td></tr>
+            <tr role="row"><th role="rowheader" scope="row">{ seen }</th><td role="cell" class="full bare">{ then }</td></tr>
         }
     };
     html! {

@@ -112,15 +112,20 @@ fn use_view(slug: &AttrValue) -> (View, Callback<View>) {
         .and_then(|location| location.query::<View>().ok())
         .unwrap_or_default();
     let set = {
-        let route = Route::Tenant {
-            slug: slug.to_string(),
-        };
+        let (route, shown) = (
+            Route::Tenant {
+                slug: slug.to_string(),
+            },
+            view.clone(),
+        );
+        // Pushed, so that Back undoes it.
         Callback::from(move |view: View| {
-            if let Some(navigator) = &navigator
-                && navigator.replace_with_query(&route, &view).is_err()
+            if view != shown
+                && let Some(navigator) = &navigator
+                && navigator.push_with_query(&route, &view).is_err()
             {
                 // Three short texts can always be written into an address; without them the page still has its path.
-                navigator.replace(&route);
+                navigator.push(&route);
             }
         })
     };

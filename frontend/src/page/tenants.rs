@@ -108,7 +108,9 @@ fn sentence(lines: &Rc<Vec<TenantLine>>, groups: usize, now: Micros) -> String {
     );
     let is_quiet = |line: &&TenantLine| line.last_at.is_none_or(|at| now - at > 5 * MINUTE);
     match lines.iter().filter(is_quiet).count() {
+        0 if lines.len() == 1 => format!("{open} It had a point within the last 5 minutes."),
         0 => format!("{open} All had a point within the last 5 minutes."),
+        1 if lines.len() == 1 => format!("{open} It has had no point for 5 minutes."),
         1 => format!("{open} 1 has had no point for 5 minutes."),
         quiet => format!("{open} {quiet} have had no point for 5 minutes."),
     }
@@ -191,13 +193,17 @@ mod tests {
 
     #[test]
     fn the_sentence_says_what_needs_a_look() {
-        let lines = Rc::new(vec![line("a", "a", true)]);
+        let one = Rc::new(vec![line("a", "a", true)]);
         assert_eq!(
-            sentence(&lines, 1, 10 * MINUTE),
-            "1 tenant in 1 group is open to you. 1 has had no point for 5 minutes."
+            sentence(&one, 1, 10 * MINUTE),
+            "1 tenant in 1 group is open to you. It has had no point for 5 minutes."
         );
-        assert!(
-            sentence(&lines, 1, MINUTE).ends_with("All had a point within the last 5 minutes.")
-        );
+        assert!(sentence(&one, 1, MINUTE).ends_with(" It had a point within the last 5 minutes."));
+        let mut two = vec![line("a", "a", true), line("b", "a", false)];
+        let all = sentence(&Rc::new(two.clone()), 1, MINUTE);
+        assert!(all.ends_with(" All had a point within the last 5 minutes."));
+        two[0].last_at = None;
+        let all = sentence(&Rc::new(two), 1, MINUTE);
+        assert!(all.ends_with(" 1 has had no point for 5 minutes."));
     }
 }

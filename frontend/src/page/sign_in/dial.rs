@@ -12,6 +12,11 @@ use crate::time::{self, Civil};
 const LATITUDE: f64 = 47.84;
 const CENTRE: (f64, f64) = (320.0, 330.0);
 const RADIUS: f64 = 290.0;
+/// The width of the drawing.
+const WIDTH: f64 = 640.0;
+/// The room that the time takes, and a numeral: half their widths and heights.
+const TIME: (f64, f64) = (19.0, 7.0);
+const NUMERAL: (f64, f64) = (9.0, 7.0);
 
 /// Draws the dial.
 pub fn dial() -> Html {
@@ -30,7 +35,7 @@ fn Dial() -> Html {
             <path class="plate" d="M30 330A290 290 0 0 1 610 330"/>
             <path class="plate" stroke-width="1.5" d="M8 330.5H632"/>
             { for (24..=72).map(line) }
-            { for (7..=17).map(numeral) }
+            { for (7..=17).filter(|hour| !is_day || !covers(hours, *hour)).map(numeral) }
             if is_day { { shadow(hours, &clock) } }
             <path class="gno" d="M316.5 330L320 138L323.5 330Z"/>
         </svg>
@@ -73,26 +78,39 @@ fn line(quarter: i32) -> Html {
 }
 
 fn numeral(hour: i32) -> Html {
-    let (x, y) = at(f64::from(hour), RADIUS + 16.0);
+    let (x, y) = numeral_at(hour);
     html! { <text x={format!("{x:.1}")} y={format!("{y:.1}")}>{ hour }</text> }
 }
 
 fn shadow(hours: f64, clock: &str) -> Html {
     let ((x, y), (side_x, side_y)) = (at(hours, RADIUS), at(hours, 235.0));
-    // The time stands on the outer side, clear of the numerals.
-    let (text_x, anchor) = if hours < 12.0 {
-        (x - 14.0, "end")
-    } else {
-        (x + 14.0, "start")
-    };
+    let (text_x, text_y) = time_at(hours);
     html! {
         <>
             <path class="shadow" d={format!("M320 330L320 140L{side_x:.1} {side_y:.1}Z")}/>
             <path class="edge" d={format!("M320 330L{x:.1} {y:.1}")}/>
             <circle class="nowdot" cx={format!("{x:.1}")} cy={format!("{y:.1}")} r="7"/>
-            <text class={classes!("nowtext", anchor)} x={format!("{text_x:.1}")} y={format!("{:.1}", y - 12.0)}>{ clock }</text>
+            <text class="nowtext" x={format!("{text_x:.1}")} y={format!("{text_y:.1}")}>{ clock }</text>
         </>
     }
+}
+
+fn numeral_at(hour: i32) -> (f64, f64) {
+    at(f64::from(hour), RADIUS + 16.0)
+}
+
+/// Where the middle of the time stands: on the outer side of the shadow's end and above it, and never over the edge.
+fn time_at(hours: f64) -> (f64, f64) {
+    let (x, y) = at(hours, RADIUS);
+    let aside = if hours < 12.0 { -1.0 } else { 1.0 };
+    let x = x + aside * (14.0 + TIME.0);
+    (x.clamp(TIME.0, WIDTH - TIME.0), y - 17.0)
+}
+
+/// True where the time would overprint a numeral.
+fn covers(hours: f64, hour: i32) -> bool {
+    let ((x, y), (numeral_x, numeral_y)) = (time_at(hours), numeral_at(hour));
+    (x - numeral_x).abs() < TIME.0 + NUMERAL.0 && (y - numeral_y).abs() < TIME.1 + NUMERAL.1
 }
 
 #[cfg(test)]
@@ -104,6 +122,17 @@ mod tests {
         assert!(angle(12.0).abs() < 1e-9);
         assert!((angle(18.0) - std::f64::consts::FRAC_PI_2).abs() < 1e-9);
         assert!((angle(6.0) + std::f64::consts::FRAC_PI_2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_time_stays_on_the_plate_and_stands_alone() {
+        for minute in 6 * 60..=18 * 60 {
+            let hours = f64::from(minute) / 60.0;
+            let (x, _) = time_at(hours);
+            assert!((TIME.0..=WIDTH - TIME.0).contains(&x), "{hours}");
+        }
+        assert!(covers(17.25, 17) && covers(6.75, 7));
+        assert!(!covers(12.0, 12) && !covers(17.25, 16));
     }
 
     #[test]

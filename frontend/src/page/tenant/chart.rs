@@ -8,7 +8,7 @@ use crate::component::age::Age;
 use crate::component::chart::Chart;
 use crate::component::icon::{Icon, icon};
 use crate::component::note::FailureNote;
-use crate::component::series::Row;
+use crate::component::series::{Row, breakable};
 use crate::component::table::PointTable;
 use crate::feed::{Chosen, Feed};
 use crate::figure::{self, Scale};
@@ -102,7 +102,7 @@ pub fn chart_part(props: &BodyProps, tenant: &Tenant) -> Html {
     html! {
         <section class="part" aria-labelledby="chart">
             <div class="cap">
-                <h2 id="chart" class="series">{ row.key.clone() }</h2>
+                <h2 id="chart" class="series">{ breakable(&row.key) }</h2>
                 <div class="push">{ views(seen) }</div>
             </div>
             if let Some(failure) = &chart.failure {
@@ -143,7 +143,7 @@ fn legend(row: &Row, shown: &Shown, scale: &Scale, zone: &str, prod: bool) -> Ht
     let windows = shown.span.window().map(|window| html! { <span>{ format!("windows of {}, average and range", window.phrase) }</span> });
     html! {
         <p class="legend">
-            <span><i class={classes!("key", (!prod).then_some("dash"))}></i><span class="series">{ figure::split_key(&row.key).0 }</span></span>
+            <span><i class={classes!("key", (!prod).then_some("dash"))}></i><span class="series">{ breakable(figure::split_key(&row.key).0) }</span></span>
             { item("last", scale.full(summary.last)) }
             { item("min", scale.full(summary.min)) }
             { item("max", scale.full(summary.max)) }

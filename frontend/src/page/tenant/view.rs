@@ -12,7 +12,7 @@ use crate::component::code::Code;
 use crate::component::icon::{Icon, icon};
 use crate::component::note::FailureNote;
 use crate::component::readout::Figure;
-use crate::component::series::SeriesList;
+use crate::component::series::{SeriesList, breakable};
 use crate::feed::Feed;
 use crate::figure;
 use crate::route::View;
@@ -153,11 +153,25 @@ fn spans(seen: &Seen) -> Html {
 }
 
 fn choose(seen: &Seen) -> Callback<String> {
-    let view = seen.view.clone();
-    seen.set_view.reform(move |key| View {
-        series: Some(key),
-        ..view.clone()
+    let (view, set_view) = (seen.view.clone(), seen.set_view.clone());
+    Callback::from(move |key| {
+        set_view.emit(View {
+            series: Some(key),
+            ..view.clone()
+        });
+        show_chart();
     })
+}
+
+/// Where the list stands under the chart, what was chosen in it would be out of sight.
+fn show_chart() {
+    let heading =
+        web_sys::window().and_then(|window| window.document()?.get_element_by_id("chart"));
+    if let Some(heading) = heading {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        heading.scroll_into_view_with_scroll_into_view_options(&options);
+    }
 }
 
 fn readout(props: &BodyProps, tenant: &Tenant) -> Html {
@@ -173,7 +187,7 @@ fn readout(props: &BodyProps, tenant: &Tenant) -> Html {
     html! {
         <dl class="readout">
             <Figure label="Last point" context={match last {
-                Some((key, (at, _))) => html! { { format!("{}, {}", figure::split_key(key).0, Civil::local(*at).clock()) } },
+                Some((key, (at, _))) => html! { <>{ breakable(figure::split_key(key).0) }{ ", " }{ Civil::local(*at).clock() }</> },
                 None => html! { { "nothing has come yet" } },
             }}>
                 if let Some((_, (at, _))) = last {
