@@ -26,7 +26,9 @@ dev: ## Like demo, with quick builds; the page is rebuilt as its files change
 
 page: ## Build the web page into frontend/dist
 	@tools/setup demo
-	@$(MAKE) --no-print-directory --silent frontend/dist/index.html.br
+	@mkdir -p frontend/build
+	@# One build at a time, from the bundle to the compressed files. (macOS has no flock.)
+	@$(if $(shell command -v flock),flock frontend/build/lock) $(MAKE) --no-print-directory --silent frontend/dist/index.html.br
 
 page_sources := Cargo.lock Cargo.toml Trunk.toml backend/schema.graphql $(shell find frontend \
 	\( -name node_modules -o -path frontend/dist -o -path frontend/build -o -path frontend/e2e \) -prune -o -type f -print)
