@@ -281,7 +281,7 @@ impl World {
     async fn new(kind: Kind) -> Self {
         let mut secrets = Secrets::default();
         let database = Database::create(kind).await;
-        let pool = Pool::open(&database.url.clone().into(), 2).await.unwrap();
+        let pool = Pool::open(&database.owner.clone().into(), 2).await.unwrap();
         let rules = vec![rule("mcce", "", RoleName::Admin)];
         let token = found(&pool, PROD, Environment::Prod, rules).await;
         pool.close().await;
