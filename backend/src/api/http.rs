@@ -17,6 +17,7 @@ use serde::Deserialize;
 use crate::{
     App,
     api::{
+        document,
         limit::{Address, with_retry_after},
         schema::{finish, is_request_error, refusal, to_json},
     },
@@ -130,12 +131,14 @@ async fn handle(
     let mut request = Request::new(params.query.unwrap_or_default());
     request.operation_name = params.operation_name;
     request.variables = params.variables.unwrap_or_default();
-    let operation = match request.parsed_query() {
-        Ok(document) => operation(document, bytes),
-        // The execution gives the same error again, with its place.
-        Err(_) => Ok(OperationType::Query),
+    let operation = match document::check(&mut request) {
+        Ok(Some(document)) => {
+            operation(document, bytes).map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?
+        }
+        // The execution tells what is wrong with it, and where.
+        Ok(None) => OperationType::Query,
+        Err(error) => return Ok(media.answer(refusal(&error))),
     };
-    let operation = operation.map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?;
     match operation {
         OperationType::Mutation if method == Method::GET => {
             return Err((
@@ -164,13 +167,7 @@ async fn handle(
     } else {
         schema.execute(request).await
     };
-    let response = finish(response);
-    let status = if is_request_error(&response) && media == Media::Response {
-        StatusCode::BAD_REQUEST
-    } else {
-        StatusCode::OK
-    };
-    Ok(media.respond(status, response))
+    Ok(media.answer(finish(response)))
 }
 
 async fn admit(app: &App, address: Address, proof: Proof) -> Result<Asker> {
@@ -348,6 +345,16 @@ impl Media {
             }
         }
         best.map(|(_, media)| media)
+    }
+
+    /// The answer to a request that was understood as one.
+    fn answer(self, response: Reply) -> Response {
+        let status = if is_request_error(&response) && self == Media::Response {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        };
+        self.respond(status, response)
     }
 
     fn respond(self, status: StatusCode, response: Reply) -> Response {

@@ -20,7 +20,7 @@ use crate::{
 /// Fields within fields; the standard introspection query needs 15.
 const DEPTH: usize = 20;
 /// Cost of a query: a field costs 1, a list its length times what is asked of each.
-const COMPLEXITY: usize = 20_000;
+pub const COMPLEXITY: usize = 20_000;
 /// Directives on one field.
 const DIRECTIVES: usize = 8;
 

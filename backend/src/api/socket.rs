@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     App,
     api::{
+        document,
         limit::Address,
         schema::{finish, refusal},
     },
@@ -209,7 +210,7 @@ impl Connection {
             return Err(Close(4409, "Subscriber already exists"));
         }
         let full = self.running.len() >= MOST_OPERATIONS;
-        let refused = match self.app.limits.operation(asker, self.address) {
+        let refusal = match self.app.limits.operation(asker, self.address) {
             Err(error) => Some(error),
             Ok(()) => full.then(|| {
                 Error::TooCostly(format!(
@@ -217,16 +218,17 @@ impl Connection {
                 ))
             }),
         };
-        if let Some(error) = refused {
-            return Ok(Some(
-                json!({ "id": id, "type": "error", "payload": refusal(&error).errors }),
-            ));
+        if let Some(error) = refusal {
+            return Ok(Some(refused(&id, &error)));
         }
-        let mut request = Request::new(operation.query)
-            .data(asker.clone())
-            .data(self.app.pool.snapshot(asker.viewer()));
+        let mut request = Request::new(operation.query);
         request.operation_name = operation.operation_name;
         request.variables = operation.variables.unwrap_or_default();
+        if let Err(error) = document::check(&mut request) {
+            return Ok(Some(refused(&id, &error)));
+        }
+        let request = request.data(asker.clone())
+            .data(self.app.pool.snapshot(asker.viewer()));
         let (inbox, schema, name) = (self.inbox.clone(), self.app.schema.clone(), id.clone());
         let task = self.tasks.spawn(async move {
             metrics::gauge!("sundial_operations_on_websockets").increment(1.0);
@@ -265,6 +267,11 @@ impl Connection {
         }
         known
     }
+}
+
+/// What ends the operation `id` before it has begun.
+fn refused(id: &str, error: &Error) -> Value {
+    json!({ "id": id, "type": "error", "payload": refusal(error).errors })
 }
 
 fn ends(response: &async_graphql::Response) -> bool {

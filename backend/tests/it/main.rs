@@ -10,6 +10,7 @@
 //! github      what GitHub takes back, and GitHub that can't be asked
 //! http        what the door lets through
 //! live        subscriptions
+//! hostile     what is made to do harm
 //! limit       how much one may ask for
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
@@ -69,6 +70,7 @@ mod database;
 mod durability;
 mod fence;
 mod github;
+mod hostile;
 mod http;
 mod isolation;
 mod leak;

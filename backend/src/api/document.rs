@@ -1,0 +1,331 @@
+//! What a GraphQL document may be, found out before anything else is done with it: the library parses, validates and
+//! executes by recursion, and a small document can ask all three for more than there is.
+//!
+//! Invariant: nothing is parsed that is nested deeper than [`NESTING`], and nothing validated whose fragments, written
+//! out, are more than [`COMPLEXITY`] fields.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Positioned, Request,
+    parser::types::{ExecutableDocument, Selection, SelectionSet},
+};
+
+use crate::{
+    api::schema::COMPLEXITY,
+    error::{Error, Result},
+};
+
+/// Most bytes of a document; what is longer are values, which go faster as variables.
+const BYTES: usize = 256 << 10;
+/// Most brackets of any kind that are open at once, and most levels of fields once fragments are written out.
+const NESTING: usize = 64;
+
+/// The request's document, parsed, if it may be executed; `None` when it is none, of which the execution tells more.
+///
+/// # Errors
+/// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments are written out;
+/// [`Error::BadInput`] when a fragment contains itself.
+pub fn check(request: &mut Request) -> Result<Option<&ExecutableDocument>> {
+    if request.query.len() > BYTES {
+        return Err(Error::TooCostly(format!(
+            "the document is longer than {BYTES} bytes: pass its values as `variables`, and ask for the rest in several \
+             requests"
+        )));
+    }
+    if nesting(&request.query) > NESTING {
+        return Err(too_deep());
+    }
+    let Ok(document) = request.parsed_query() else {
+        return Ok(None);
+    };
+    expand(document)?;
+    Ok(Some(document))
+}
+
+fn too_deep() -> Error {
+    Error::TooCostly(format!(
+        "the document is nested deeper than {NESTING} levels: ask for less within one another"
+    ))
+}
+
+/// Most brackets that are open at once, outside of strings and comments.
+fn nesting(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    let mut rest = text.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        rest = match byte {
+            b'{' | b'[' | b'(' => {
+                open += 1;
+                most = most.max(open);
+                behind
+            }
+            b'}' | b']' | b')' => {
+                open = open.saturating_sub(1);
+                behind
+            }
+            b'"' => match behind.strip_prefix(b"\"\"") {
+                Some(block) => behind_block(block),
+                None => behind_string(behind),
+            },
+            b'#' => behind_first(behind, |byte| matches!(byte, b'\n' | b'\r')),
+            _ => behind,
+        };
+    }
+    most
+}
+
+fn behind_first(text: &[u8], is_end: impl Fn(u8) -> bool) -> &[u8] {
+    let end = text.iter().position(|byte| is_end(*byte));
+    end.map_or(&[], |end| &text[end + 1..])
+}
+
+/// What follows a string whose opening quote is behind us. One that does not end in its line is no string: the parser
+/// gets no further than it.
+fn behind_string(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = match text {
+            [] | [b'\n' | b'\r', ..] => return &[],
+            [b'"', behind @ ..] => return behind,
+            [b'\\', _, behind @ ..] | [_, behind @ ..] => behind,
+        }
+    }
+}
+
+/// What follows a block string whose opening quotes are behind us.
+fn behind_block(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = match text {
+            [] => return &[],
+            [b'"', b'"', b'"', behind @ ..] => return behind,
+            [b'\\', b'"', b'"', b'"', behind @ ..] | [_, behind @ ..] => behind,
+        }
+    }
+}
+
+/// Selections, and how many levels of them are within one another.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    selections: usize,
+    levels: usize,
+}
+
+impl Extent {
+    /// Takes in what is spread at `level`.
+    fn add(&mut self, inner: Extent, level: usize) {
+        self.selections = self.selections.saturating_add(inner.selections);
+        self.levels = self.levels.max(level + inner.levels);
+    }
+}
+
+/// What a selection set holds by itself, and the fragments that it spreads, each with the level it does so at.
+struct Own<'a> {
+    extent: Extent,
+    spreads: Vec<(&'a Name, usize)>,
+}
+
+impl<'a> Own<'a> {
+    fn of(set: &'a Positioned<SelectionSet>) -> Self {
+        let mut own = Own {
+            extent: Extent::default(),
+            spreads: Vec::new(),
+        };
+        own.add(set, 1);
+        own
+    }
+
+    fn add(&mut self, set: &'a Positioned<SelectionSet>, level: usize) {
+        self.extent.levels = self.extent.levels.max(level);
+        self.extent.selections += set.node.items.len();
+        for selection in &set.node.items {
+            match &selection.node {
+                Selection::Field(field) if field.node.selection_set.node.items.is_empty() => {}
+                Selection::Field(field) => self.add(&field.node.selection_set, level + 1),
+                Selection::InlineFragment(inline) => {
+                    self.add(&inline.node.selection_set, level + 1);
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.spreads.push((&spread.node.fragment_name.node, level));
+                }
+            }
+        }
+    }
+}
+
+struct Expansion<'a> {
+    fragments: HashMap<&'a Name, Own<'a>>,
+    /// What has been written out; `None` while it is being.
+    known: HashMap<&'a Name, Option<Extent>>,
+}
+
+/// Checks what the document is with its fragments written out wherever they are spread, used or not: each is validated.
+fn expand(document: &ExecutableDocument) -> Result<()> {
+    let fragments = document.fragments.iter();
+    let mut expansion = Expansion {
+        fragments: fragments
+            .map(|(name, fragment)| (name, Own::of(&fragment.node.selection_set)))
+            .collect(),
+        known: HashMap::new(),
+    };
+    let mut whole = Extent::default();
+    for name in document.fragments.keys() {
+        whole.add(expansion.fragment(name, 0)?, 0);
+    }
+    for (_, operation) in document.operations.iter() {
+        let own = Own::of(&operation.node.selection_set);
+        whole.add(expansion.extent(&own, 0)?, 0);
+    }
+    if whole.selections > COMPLEXITY {
+        return Err(Error::TooCostly(format!(
+            "the document asks for more than {COMPLEXITY} fields once its fragments are written out: ask for fewer, or \
+             in several requests"
+        )));
+    }
+    if whole.levels > NESTING {
+        return Err(too_deep());
+    }
+    Ok(())
+}
+
+impl<'a> Expansion<'a> {
+    fn extent(&mut self, own: &Own<'a>, spread: usize) -> Result<Extent> {
+        let mut extent = own.extent;
+        for (name, level) in &own.spreads {
+            let inner = self.fragment(name, spread + 1)?;
+            extent.add(inner, *level);
+        }
+        Ok(extent)
+    }
+
+    /// The extent of a fragment that is spread within so many others; nothing of one that is not there.
+    fn fragment(&mut self, name: &'a Name, spread: usize) -> Result<Extent> {
+        if spread > NESTING {
+            return Err(too_deep());
+        }
+        match self.known.get(name) {
+            Some(Some(extent)) => return Ok(*extent),
+            Some(None) => {
+                return Err(Error::bad_input(format!(
+                    "the fragment `{}` contains itself: spread it where it does not",
+                    name.chars().take(60).collect::<String>()
+                )));
+            }
+            None => {}
+        }
+        let Some(own) = self.fragments.remove(name) else {
+            return Ok(Extent::default());
+        };
+        self.known.insert(name, None);
+        let extent = self.extent(&own, spread)?;
+        self.known.insert(name, Some(extent));
+        Ok(extent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    /// Whether a document that may be executed is one at all.
+    fn checked(query: impl Into<String>) -> Result<bool> {
+        let mut request = Request::new(query);
+        check(&mut request).map(|document| document.is_some())
+    }
+
+    fn is_costly(query: impl Into<String>) -> bool {
+        matches!(checked(query), Err(Error::TooCostly(_)))
+    }
+
+    #[test]
+    fn brackets_are_counted_where_they_are_brackets() {
+        for (text, most) in [
+            ("", 0),
+            ("{a{b}c{d(x:[1])}}", 4),
+            ("{}{}[]()", 1),
+            (r#"{a(x:"[[[[\"[[[[")}"#, 2),
+            (r#"{a(x:"""[[[[\"""[["[[""[[""")}"#, 2),
+            (r#"{a(x:"",y:"[[")}"#, 2),
+            ("{a # [[[[\n(x:[1])}", 3),
+            ("{a # [[[[\r(x:[1])}", 3),
+            ("}}}}{", 1),
+            ("{a(x:\"[[\n[[[[[\")}", 2),
+            (r#"{a(x:"\"#, 2),
+        ] {
+            assert_eq!(nesting(text), most, "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_documents_are_refused_before_they_are_parsed() {
+        let within = |open: &str, close: &str, levels: usize| {
+            format!("{}a{}", open.repeat(levels), close.repeat(levels))
+        };
+        for query in [
+            format!("{{tenant(slug:{}){{id}}}}", within("[", "]", 100_000)),
+            format!("{{tenant(slug:{}){{id}}}}", within("{a:", "}", 80_000)),
+            format!("{{a @include(if:{})}}", within("[", "]", 100_000)),
+            format!("query($a:Int={}){{a}}", within("[", "]", 100_000)),
+            format!("query($a:{}){{a}}", within("[", "]", 100_000)),
+            within("{a", "}", 80_000),
+            "{a".repeat(80_000),
+        ] {
+            assert!(is_costly(query));
+        }
+        // As deep as they may be, they are parsed, and validated without a stack of their own.
+        assert_eq!(checked(within("{a", "}", NESTING)).ok(), Some(true));
+    }
+
+    #[test]
+    fn long_documents_are_refused() {
+        assert!(is_costly(format!("{{a}} # {}", "x".repeat(BYTES))));
+    }
+
+    #[test]
+    fn fragments_count_wherever_they_are_spread() {
+        let doubling = |count: usize| {
+            let mut query = "{...F0}".to_owned();
+            for i in 0..count {
+                let next = i + 1;
+                write!(query, "fragment F{i} on Q{{...F{next} ...F{next}}}").unwrap();
+            }
+            query + &format!("fragment F{count} on Q{{a}}")
+        };
+        assert_eq!(checked(doubling(5)).ok(), Some(true));
+        assert!(is_costly(doubling(25)));
+        assert!(is_costly(doubling(63)));
+        // A chain, used or not, is as deep as it is long.
+        let chain = |count: usize| {
+            let mut query = "{a}".to_owned();
+            for i in 0..count {
+                write!(query, "fragment F{i} on Q{{...F{}}}", i + 1).unwrap();
+            }
+            query
+        };
+        assert_eq!(checked(chain(50)).ok(), Some(true));
+        assert!(is_costly(chain(5_000)));
+        // Many that spread a large one are validated one by one.
+        let mut wide = format!("{{a}} fragment A on Q{{{}}}", "a ".repeat(5_000));
+        for i in 0..1_000 {
+            write!(wide, "fragment B{i} on Q{{...A}}").unwrap();
+        }
+        assert!(is_costly(wide));
+    }
+
+    #[test]
+    fn fragment_within_itself_is_refused() {
+        for query in [
+            "{...A} fragment A on Q{...A}",
+            "{a} fragment A on Q{...B} fragment B on Q{b{...A ...A}}",
+        ] {
+            assert!(matches!(checked(query), Err(Error::BadInput(_))), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_is_left_to_the_execution() {
+        assert_eq!(checked("{").ok(), Some(false));
+        assert_eq!(checked("{...Absent}").ok(), Some(true));
+    }
+}
