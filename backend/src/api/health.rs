@@ -2,19 +2,53 @@
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Handle},
+};
 
-use crate::{guard::Pool, guard::system};
+use crate::{
+    error::{Error, Result},
+    guard::{Pool, system},
+};
+
+/// Answers on `listener` for as long as the process lives, in a thread of its own: whatever keeps the server busy,
+/// whoever watches it is answered.
+///
+/// # Errors
+/// [`Error::Internal`] when the thread can't be started.
+pub fn serve(listener: TcpListener, pool: Pool, metrics: PrometheusHandle) -> Result<()> {
+    let starting = |error| Error::internal("starting the management port", error);
+    let listener = listener.into_std().map_err(starting)?;
+    let router = router(pool, metrics);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(starting)?;
+    let serving = async move { axum::serve(TcpListener::from_std(listener)?, router).await };
+    std::thread::Builder::new()
+        .name("management".into())
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(serving) {
+                tracing::error!(%error, "the management port failed");
+            }
+        })
+        .map_err(starting)?;
+    Ok(())
+}
 
 /// `/livez` (the process answers), `/readyz` (so does the database) and `/metrics`.
-pub fn router(pool: Pool, metrics: PrometheusHandle) -> Router {
+fn router(pool: Pool, metrics: PrometheusHandle) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(ready).with_state(pool))
+        .route("/readyz", get(ready).with_state((pool, Handle::current())))
         .route("/metrics", get(async move || page(&metrics)))
 }
 
-async fn ready(State(pool): State<Pool>) -> impl IntoResponse {
-    match system::ping(&pool).await {
+async fn ready(State((pool, server)): State<(Pool, Handle)>) -> impl IntoResponse {
+    // Where the server's own connections are made: they belong to the runtime that made them.
+    let answer = server.spawn(async move { system::ping(&pool).await }).await;
+    match answer.unwrap_or_else(|error| Err(Error::internal("asking the database", error))) {
         Ok(()) => (StatusCode::OK, "ok\n"),
         Err(error) => {
             tracing::warn!("not ready: {error}");

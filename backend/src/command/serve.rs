@@ -62,15 +62,14 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         management = %config.management_listen,
         "serving {public_url}"
     );
-    let health = health::router(pool.clone(), metrics);
+    // Answers to the end, so that whoever watches sees the server leave.
+    health::serve(management, pool.clone(), metrics)?;
     let waiting = app.clone();
     let serving = tokio::spawn(async move {
         axum::serve(public, crate::app(app.clone()))
             .with_graceful_shutdown(async move { waiting.stopping().await })
             .await
     });
-    // Answers to the end, so that whoever watches sees the server leave.
-    let watched = tokio::spawn(async move { axum::serve(management, health).await });
 
     told_to_stop().await;
     tracing::info!(
@@ -84,7 +83,6 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         Ok(Err(error)) => tracing::error!(%error, "the public port failed"),
         Err(_) => tracing::warn!("some requests took too long and were cut off"),
     }
-    watched.abort();
     pool.close().await;
     tracing::info!("stopped");
     Ok(())
