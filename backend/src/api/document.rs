@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Name, Positioned, Request,
-    parser::types::{ExecutableDocument, Selection, SelectionSet},
+    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
 };
 
 use crate::{
@@ -41,6 +41,26 @@ pub fn check(request: &mut Request) -> Result<Option<&ExecutableDocument>> {
     };
     expand(document)?;
     Ok(Some(document))
+}
+
+/// The kind of the operation of this name; while that is not settled, the kind with the strictest rules in the document.
+pub fn kind(document: &ExecutableDocument, name: Option<&str>) -> OperationType {
+    let named =
+        |(operation, _): &(Option<&Name>, _)| name.is_some() && operation.map(Name::as_str) == name;
+    if let Some((_, operation)) = document.operations.iter().find(named) {
+        return operation.node.ty;
+    }
+    let holds = |kind| {
+        let mut operations = document.operations.iter();
+        operations.any(|(_, operation)| operation.node.ty == kind)
+    };
+    if holds(OperationType::Mutation) {
+        OperationType::Mutation
+    } else if holds(OperationType::Subscription) {
+        OperationType::Subscription
+    } else {
+        OperationType::Query
+    }
 }
 
 fn too_deep() -> Error {
@@ -320,6 +340,21 @@ mod tests {
             "{a} fragment A on Q{...B} fragment B on Q{b{...A ...A}}",
         ] {
             assert!(matches!(checked(query), Err(Error::BadInput(_))), "{query}");
+        }
+    }
+
+    #[test]
+    fn kind_is_that_of_the_named_operation() {
+        let mut request = Request::new("query Q{a} mutation M{a} subscription S{a}");
+        let document = check(&mut request).unwrap().unwrap();
+        for (name, expected) in [
+            (Some("Q"), OperationType::Query),
+            (Some("M"), OperationType::Mutation),
+            (Some("S"), OperationType::Subscription),
+            (Some("absent"), OperationType::Mutation),
+            (None, OperationType::Mutation),
+        ] {
+            assert_eq!(kind(document, name), expected, "{name:?}");
         }
     }
 

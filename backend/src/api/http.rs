@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use async_graphql::{
     Request, Response as Reply, Variables,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationType, Selection},
+    parser::types::{ExecutableDocument, OperationType, Selection},
 };
 use axum::{
     body::{Body, BodyDataStream},
@@ -19,7 +19,7 @@ use crate::{
     api::{
         document,
         limit::{Address, with_retry_after},
-        schema::{finish, is_request_error, refusal, to_json},
+        schema::{execute, finish, is_request_error, refusal, to_json},
     },
     error::{Error, Result},
     identity::Proof,
@@ -129,12 +129,11 @@ async fn handle(
     };
 
     let mut request = Request::new(params.query.unwrap_or_default());
-    request.operation_name = params.operation_name;
+    let name = params.operation_name;
     request.variables = params.variables.unwrap_or_default();
     let operation = match document::check(&mut request) {
-        Ok(Some(document)) => {
-            operation(document, bytes).map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?
-        }
+        Ok(Some(document)) => operation(document, name.as_deref(), bytes)
+            .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?,
         // The execution tells what is wrong with it, and where.
         Ok(None) => OperationType::Query,
         Err(error) => return Ok(media.answer(refusal(&error))),
@@ -156,17 +155,9 @@ async fn handle(
         }
         _ => {}
     }
+    request.operation_name = name;
     let request = request.data(app.pool.snapshot(asker.viewer())).data(asker);
-    let schema = app.schema.clone();
-    let response = if operation == OperationType::Mutation {
-        // In a task of its own: a client that goes away does not cut a write in two.
-        tokio::spawn(async move { schema.execute(request).await })
-            .await
-            // Why it panicked, the log has been told.
-            .unwrap_or_else(|_| refusal(&Error::Internal("a mutation panicked".into())))
-    } else {
-        schema.execute(request).await
-    };
+    let response = execute(app.schema.clone(), request, operation).await;
     Ok(media.answer(finish(response)))
 }
 
@@ -178,28 +169,21 @@ async fn admit(app: &App, address: Address, proof: Proof) -> Result<Asker> {
 }
 
 /// The kind of the operation, if the request is not larger than that kind may be.
-fn operation(document: &ExecutableDocument, bytes: usize) -> Result<OperationType> {
-    let operations: Vec<_> = match &document.operations {
-        DocumentOperations::Single(operation) => vec![operation],
-        DocumentOperations::Multiple(operations) => operations.values().collect(),
-    };
-    let kind = |kind| operations.iter().any(|operation| operation.node.ty == kind);
-    let ingests = operations.iter().flat_map(|operation| &operation.node.selection_set.node.items).any(
+fn operation(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+    bytes: usize,
+) -> Result<OperationType> {
+    let kind = document::kind(document, name);
+    let ingests = document.operations.iter().flat_map(|(_, operation)| &operation.node.selection_set.node.items).any(
         |selection| matches!(&selection.node, Selection::Field(field) if field.node.name.node == "ingest"),
     );
-    if bytes > BYTES && !(kind(OperationType::Mutation) && ingests) {
+    if bytes > BYTES && !(kind == OperationType::Mutation && ingests) {
         return Err(Error::bad_input(format!(
             "the request is larger than {BYTES} bytes, which only `ingest` may be"
         )));
     }
-    // A document with several operations is held to the strictest of them.
-    Ok(if kind(OperationType::Mutation) {
-        OperationType::Mutation
-    } else if kind(OperationType::Subscription) {
-        OperationType::Subscription
-    } else {
-        OperationType::Query
-    })
+    Ok(kind)
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {

@@ -1,10 +1,10 @@
 //! The schema: merged from the features, its limits, and how a response leaves.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_graphql::{
-    Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object, Response,
-    Schema, ServerError, SimpleObject, Value,
+    Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object, Request,
+    Response, Schema, ServerError, SimpleObject, Value, parser::types::OperationType,
 };
 
 use crate::{
@@ -129,6 +129,27 @@ enum ViewerKind {
     Person,
     /// A machine, by a token of one tenant.
     IngestToken,
+}
+
+/// Longest time of a query.
+const QUERY_TIME: Duration = Duration::from_secs(30);
+
+/// Executes a query or a mutation.
+pub async fn execute(schema: Api, request: Request, kind: OperationType) -> Response {
+    if kind == OperationType::Mutation {
+        // In a task of its own: a client that goes away does not cut a write in two.
+        return tokio::spawn(async move { schema.execute(request).await })
+            .await
+            // Why it panicked, the log has been told.
+            .unwrap_or_else(|_| refusal(&Error::Internal("a mutation panicked".into())));
+    }
+    let executed = tokio::time::timeout(QUERY_TIME, schema.execute(request)).await;
+    executed.unwrap_or_else(|_| {
+        refusal(&Error::TooCostly(format!(
+            "the query took longer than {} s: ask for shorter ranges, for fewer series, or in several queries",
+            QUERY_TIME.as_secs()
+        )))
+    })
 }
 
 /// Gives each error of a response its code from the closed list, and hides what is of the inside.

@@ -3,15 +3,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use async_graphql::{Request, Variables};
+use async_graphql::{Request, Variables, parser::types::OperationType};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures::{SinkExt, StreamExt, stream::SplitSink};
+use futures::{FutureExt, SinkExt, StreamExt, stream::SplitSink};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{Instant, interval, timeout, timeout_at},
+    time::{Instant, MissedTickBehavior, interval, timeout, timeout_at},
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     api::{
         document,
         limit::Address,
-        schema::{finish, refusal},
+        schema::{execute, finish, is_request_error, refusal},
     },
     error::Error,
     identity::Proof,
@@ -31,6 +31,10 @@ pub const PROTOCOL: &str = "graphql-transport-ws";
 
 /// How long a client may take to introduce itself.
 const INTRODUCTION: Duration = Duration::from_secs(10);
+/// The proof of identity is checked again this often, and whenever an operation begins.
+const CHECK: Duration = Duration::from_secs(5);
+/// How long a client may take to read what it is sent.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A client that is silent is asked whether it is there this often, and given up after two of them.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How long a client may take to end what the server has ended.
@@ -61,12 +65,34 @@ struct Operation {
 /// Why a connection ends, as the subprotocol numbers it.
 struct Close(u16, &'static str);
 
+const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
+/// The proof counted when the connection began.
+const FORBIDDEN: Close = Close(4403, "Forbidden");
+
+/// Counts for as long as it lives.
+struct Counted(&'static str);
+
+impl Counted {
+    fn new(gauge: &'static str) -> Self {
+        metrics::gauge!(gauge).increment(1.0);
+        Counted(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!(self.0).decrement(1.0);
+    }
+}
+
 /// Serves one connection from `address` until either side ends it. `shown` is the proof that came with the upgrade.
 pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) {
-    metrics::gauge!("sundial_websocket_connections").increment(1.0);
+    let _counted = Counted::new("sundial_websocket_connections");
     let (mut sink, mut stream) = socket.split();
     let mut connection = Connection::new(app, address, shown);
     let mut alive = interval(KEEP_ALIVE);
+    let mut due = interval(CHECK);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silent = 0;
     let introduced_by = Instant::now() + INTRODUCTION;
     let close = loop {
@@ -78,7 +104,8 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
                     Some(Ok(Message::Text(text))) => connection.take(&text).await,
                     Some(Ok(Message::Binary(_))) => Err(Close(4400, "Binary messages are not taken")),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+                    Some(Err(error)) => break fault(&error),
+                    Some(Ok(Message::Close(_))) | None => break None,
                 };
                 match answer {
                     Ok(None) => {}
@@ -86,9 +113,17 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
                     Err(close) => break Some(close),
                 }
             }
-            Some((id, message)) = connection.outbox.recv() => {
-                if connection.leaves(&id, &message) && !send(&mut sink, message).await {
+            Some(sent) = connection.outbox.recv() => {
+                if connection.leaves(&sent) && !send(&mut sink, sent.message).await {
                     break None;
+                }
+            }
+            _ = due.tick(), if introduced => {
+                match connection.check_again().await {
+                    Ok(Ok(())) => {}
+                    // Until it can be checked, no operation begins, and those that run see to it themselves.
+                    Ok(Err(error)) => tracing::warn!("a connection could not be checked again: {error}"),
+                    Err(close) => break Some(close),
                 }
             }
             _ = timeout_at(introduced_by, std::future::pending::<()>()), if !introduced => {
@@ -96,7 +131,7 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
             }
             _ = alive.tick() => {
                 silent += 1;
-                if silent > 3 || sink.send(Message::Ping(Default::default())).await.is_err() {
+                if silent > 3 || !deliver(&mut sink, Message::Ping(Default::default())).await {
                     break None;
                 }
             }
@@ -108,19 +143,41 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
             code,
             reason: Utf8Bytes::from_static(reason),
         };
-        let sent = sink.send(Message::Close(Some(frame))).await;
-        if let Err(error) = sent {
-            tracing::debug!(%error, "the client was gone before it heard why");
+        if !deliver(&mut sink, Message::Close(Some(frame))).await {
+            tracing::debug!("the client was gone before it heard why");
         }
         // Closed with something unread, the connection would be reset, and the reason could be lost on its way.
         let farewell = async { while let Some(Ok(_)) = stream.next().await {} };
         drop(timeout(FAREWELL, farewell).await);
     }
-    metrics::gauge!("sundial_websocket_connections").decrement(1.0);
 }
 
 async fn send(sink: &mut SplitSink<WebSocket, Message>, message: Value) -> bool {
-    sink.send(Message::text(message.to_string())).await.is_ok()
+    deliver(sink, Message::text(message.to_string())).await
+}
+
+/// Whether the client took it, in time.
+async fn deliver(sink: &mut SplitSink<WebSocket, Message>, message: Message) -> bool {
+    matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(())))
+}
+
+/// How the WebSocket's own standard numbers a message that can't be read; nothing when the connection is gone.
+fn fault(error: &axum::Error) -> Option<Close> {
+    let words = error.to_string();
+    [
+        ("too long", Close(1009, "Message too big")),
+        ("UTF-8", Close(1007, "The message is no UTF-8")),
+    ]
+    .into_iter()
+    .find_map(|(part, close)| words.contains(part).then_some(close))
+}
+
+/// What an operation sends.
+struct Sent {
+    id: String,
+    /// Of the operations that have had this id, which one.
+    number: u64,
+    message: Value,
 }
 
 struct Connection {
@@ -129,11 +186,14 @@ struct Connection {
     shown: Proof,
     /// Who it is, once introduced.
     asker: Option<Asker>,
-    running: HashMap<String, AbortHandle>,
+    /// What runs, by id, with its number.
+    running: HashMap<String, (u64, AbortHandle)>,
+    /// How many operations have begun.
+    begun: u64,
     // Dropped with the connection, and with it every operation.
     tasks: JoinSet<()>,
-    inbox: mpsc::Sender<(String, Value)>,
-    outbox: mpsc::Receiver<(String, Value)>,
+    inbox: mpsc::Sender<Sent>,
+    outbox: mpsc::Receiver<Sent>,
 }
 
 impl Connection {
@@ -145,6 +205,7 @@ impl Connection {
             shown,
             asker: None,
             running: HashMap::new(),
+            begun: 0,
             tasks: JoinSet::new(),
             inbox,
             outbox,
@@ -163,9 +224,9 @@ impl Connection {
                 None => json!({ "type": "pong" }),
             })),
             FromClient::Pong {} => Ok(None),
-            FromClient::Subscribe { id, payload } => self.subscribe(id, payload),
+            FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
             FromClient::Complete { id } => {
-                if let Some(operation) = self.running.remove(&id) {
+                if let Some((_, operation)) = self.running.remove(&id) {
                     operation.abort();
                 }
                 Ok(None)
@@ -177,19 +238,18 @@ impl Connection {
         if self.asker.is_some() {
             return Err(Close(4429, "Too many initialisation requests"));
         }
-        const FORBIDDEN: Close = Close(4403, "Forbidden");
         let given = payload.as_ref().and_then(|payload| {
             let by_name = |name| payload.get(name).and_then(Value::as_str);
             by_name("authorization").or_else(|| by_name("Authorization"))
         });
         let proof = match given {
-            Some(text) => Proof::bearer(text).ok_or(FORBIDDEN)?,
+            Some(text) => Proof::bearer(text).ok_or(UNAUTHORIZED)?,
             None => self.shown.clone(),
         };
         let identity = self.app.identity.clone();
         match self.app.limits.admit(identity, self.address, proof).await {
             Ok(asker) => self.asker = Some(asker),
-            Err(Error::Unauthenticated(_)) => return Err(FORBIDDEN),
+            Err(Error::Unauthenticated(_)) => return Err(UNAUTHORIZED),
             Err(Error::GithubUnavailable { .. }) => {
                 return Err(Close(1013, "GitHub can't be asked at the moment"));
             }
@@ -202,76 +262,102 @@ impl Connection {
         Ok(json!({ "type": "connection_ack" }))
     }
 
-    fn subscribe(&mut self, id: String, operation: Operation) -> Result<Option<Value>, Close> {
-        let Some(asker) = &self.asker else {
-            return Err(Close(4401, "Unauthorized"));
-        };
+    /// Checks the proof anew: whoever is revoked or signed out is here no longer. The error within tells why it could not
+    /// be checked.
+    async fn check_again(&mut self) -> Result<Result<(), Error>, Close> {
+        let asker = self.asker.as_ref().ok_or(UNAUTHORIZED)?;
+        match asker.again().await {
+            Ok(asker) => self.asker = Some(asker),
+            Err(Error::Unauthenticated(_)) => return Err(FORBIDDEN),
+            Err(error) => return Ok(Err(error)),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Begins an operation; answers with why not.
+    async fn subscribe(
+        &mut self,
+        id: String,
+        operation: Operation,
+    ) -> Result<Option<Value>, Close> {
+        if self.asker.is_none() {
+            return Err(UNAUTHORIZED);
+        }
         if self.running.contains_key(&id) {
             return Err(Close(4409, "Subscriber already exists"));
         }
-        let full = self.running.len() >= MOST_OPERATIONS;
-        let refusal = match self.app.limits.operation(asker, self.address) {
-            Err(error) => Some(error),
-            Ok(()) => full.then(|| {
-                Error::TooCostly(format!(
-                    "{MOST_OPERATIONS} operations run on this connection: complete some, or open another"
-                ))
-            }),
+        let refused = |error: &Error| {
+            Ok(Some(
+                json!({ "id": id, "type": "error", "payload": refusal(error).errors }),
+            ))
         };
-        if let Some(error) = refusal {
-            return Ok(Some(refused(&id, &error)));
+        let checked = self.check_again().await?;
+        let asker = self.asker.as_ref().ok_or(UNAUTHORIZED)?;
+        let admitted = checked.and_then(|()| self.app.limits.operation(asker, self.address));
+        if let Err(error) = admitted {
+            return refused(&error);
+        }
+        if self.running.len() >= MOST_OPERATIONS {
+            return refused(&Error::TooCostly(format!(
+                "{MOST_OPERATIONS} operations run on this connection: complete some, or open another"
+            )));
         }
         let mut request = Request::new(operation.query);
-        request.operation_name = operation.operation_name;
         request.variables = operation.variables.unwrap_or_default();
-        if let Err(error) = document::check(&mut request) {
-            return Ok(Some(refused(&id, &error)));
-        }
-        let request = request.data(asker.clone())
-            .data(self.app.pool.snapshot(asker.viewer()));
-        let (inbox, schema, name) = (self.inbox.clone(), self.app.schema.clone(), id.clone());
+        let name = operation.operation_name;
+        let kind = match document::check(&mut request) {
+            Ok(Some(document)) => document::kind(document, name.as_deref()),
+            Ok(None) => OperationType::Query,
+            Err(error) => return refused(&error),
+        };
+        request.operation_name = name;
+        let request = request.data(asker.clone()).data(self.app.pool.snapshot(asker.viewer()));
+        let schema = self.app.schema.clone();
+        let mut responses = match kind {
+            OperationType::Subscription => schema.execute_stream(request),
+            _ => execute(schema, request, kind).into_stream().boxed(),
+        };
+        self.begun += 1;
+        let (number, name, inbox) = (self.begun, id.clone(), self.inbox.clone());
         let task = self.tasks.spawn(async move {
-            metrics::gauge!("sundial_operations_on_websockets").increment(1.0);
-            let mut responses = schema.execute_stream(request);
-            let mut closed = false;
+            let _counted = Counted::new("sundial_operations_on_websockets");
+            let send = async |message| {
+                let id = name.clone();
+                let sent = Sent {
+                    id,
+                    number,
+                    message,
+                };
+                inbox.send(sent).await.is_ok()
+            };
             while let Some(response) = responses.next().await {
                 let response = finish(response);
                 // An error without a result ends the operation; one beside a result is part of it.
-                let message = if crate::api::schema::is_request_error(&response) || ends(&response)
-                {
-                    closed = true;
-                    json!({ "id": name, "type": "error", "payload": response.errors })
-                } else {
-                    json!({ "id": name, "type": "next", "payload": response })
-                };
-                if inbox.send((name.clone(), message)).await.is_err() || closed {
-                    break;
+                if is_request_error(&response) || ends(&response) {
+                    let errors = response.errors;
+                    send(json!({ "id": name, "type": "error", "payload": errors })).await;
+                    return;
+                }
+                if !send(json!({ "id": name, "type": "next", "payload": response })).await {
+                    return;
                 }
             }
-            if !closed {
-                let done = json!({ "id": name, "type": "complete" });
-                // Nobody is there any more: nobody needs to know.
-                drop(inbox.send((name, done)).await);
-            }
-            metrics::gauge!("sundial_operations_on_websockets").decrement(1.0);
+            send(json!({ "id": name, "type": "complete" })).await;
         });
-        self.running.insert(id, task);
+        self.running.insert(id, (number, task));
         Ok(None)
     }
 
-    /// Whether a message still concerns the client, which may have completed the operation meanwhile.
-    fn leaves(&mut self, id: &str, message: &Value) -> bool {
-        let known = self.running.contains_key(id);
-        if message["type"] != "next" {
-            self.running.remove(id);
+    /// Whether a message still concerns the client, which may have completed the operation meanwhile, and have begun
+    /// another of the same id.
+    fn leaves(&mut self, sent: &Sent) -> bool {
+        let runs = self.running.get(&sent.id);
+        let known = runs.is_some_and(|(number, _)| *number == sent.number);
+        if known && sent.message["type"] != "next" {
+            self.running.remove(&sent.id);
         }
         known
     }
-}
-
-/// What ends the operation `id` before it has begun.
-fn refused(id: &str, error: &Error) -> Value {
-    json!({ "id": id, "type": "error", "payload": refusal(error).errors })
 }
 
 fn ends(response: &async_graphql::Response) -> bool {

@@ -245,7 +245,7 @@ async fn guesses_by_socket_and_sign_in_count_alike() {
     for _ in 0..2 {
         let mut socket = Socket::open(&app.endpoint()).await;
         socket.init("sdl_x").await;
-        assert_eq!(socket.close_code().await, 4403);
+        assert_eq!(socket.close_code().await, 4401);
     }
     let http = reqwest::Client::builder().redirect(Policy::none());
     let http = http.build().unwrap();

@@ -222,7 +222,7 @@ async fn protocol_faults_end_the_connection_by_their_code(app: TestApp) {
     for token in ["sdl_garbled", "gho_neverissued", ""] {
         let mut socket = Socket::open(&app.endpoint()).await;
         socket.init(token).await;
-        assert_eq!(socket.close_code().await, 4403, "{token}");
+        assert_eq!(socket.close_code().await, 4401, "{token}");
     }
 
     let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;

@@ -471,7 +471,7 @@ impl World {
         for token in [wrong(&self.token), format!("{}x", self.token)] {
             let mut socket = Socket::open(&endpoint).await;
             socket.init(&token).await;
-            assert_eq!(socket.close_code().await, 4403);
+            assert_eq!(socket.close_code().await, 4401);
         }
     }
 

@@ -99,6 +99,18 @@ impl Socket {
         }
     }
 
+    /// The last message before the server ends the connection, if there is one, and the code by which it does.
+    pub async fn end(&mut self) -> (Option<Value>, u16) {
+        let mut last = None;
+        loop {
+            match self.frame().await {
+                Message::Text(text) => last = Some(serde_json::from_str(&text).unwrap()),
+                Message::Close(Some(frame)) => return (last, frame.code.into()),
+                other => panic!("not an end: {other:?}"),
+            }
+        }
+    }
+
     /// Whether nothing comes for `time`.
     pub async fn is_silent(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.next()).await.is_err()
