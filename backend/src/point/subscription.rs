@@ -1,23 +1,22 @@
 //! New points as they come.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
 use async_graphql::{Context, SimpleObject, Subscription};
 use futures::Stream;
-use tokio::sync::watch;
 
 use crate::{
     chunk::{Points, Run, TIMES, merge},
     error::{Error, Result},
     guard::{Pool, TenantScope, Viewer},
-    live::Live,
+    live::{Live, Watch},
     point::store::{self, damaged, open},
     request::{Asker, ContextExt},
     scalar::{Micros, cursor, seal},
-    series::{self, SeriesMatch},
+    series::{self, SeriesKey, SeriesMatch},
     tenant::graphql::parse_match,
 };
 
@@ -75,10 +74,12 @@ impl PointSubscription {
         let asker = ctx.asker()?.clone();
         let data = |error: async_graphql::Error| Error::internal("subscribing", error.message);
         let pool = ctx.data::<Pool>().map_err(data)?.clone();
-        let watched = ctx.data::<Live>().map_err(data)?.watch(&tenant);
+        let live = ctx.data::<Live>().map_err(data)?.clone();
         let wanted = Wanted::parse(&series)?;
         let after: Option<i64> = after.map(|text| cursor("event", &text)).transpose()?;
         let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
+        // What is written before this, the follower finds when it begins; it is woken for what is written behind it.
+        let watched = live.watch(&scope.tenant().slug);
         let last = store::last_seq(&scope).await?;
         // A place that was never given is no place to go on from.
         if after.is_some_and(|after| !(0..=last).contains(&after)) {
@@ -106,6 +107,8 @@ impl PointSubscription {
 struct Wanted {
     keys: HashSet<String>,
     patterns: Vec<SeriesMatch>,
+    /// Whether a series is wanted, by its number: its key never changes, and is held to the patterns once.
+    decided: HashMap<i32, bool>,
 }
 
 impl Wanted {
@@ -119,6 +122,7 @@ impl Wanted {
         let mut wanted = Wanted {
             keys: HashSet::new(),
             patterns: Vec::new(),
+            decided: HashMap::new(),
         };
         for text in texts {
             let pattern = parse_match(text)?;
@@ -132,12 +136,11 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn includes(&self, series: &series::entity::Model) -> bool {
-        self.keys.contains(&series.key)
-            || self
-                .patterns
-                .iter()
-                .any(|pattern| series::store::is_meant(pattern, series))
+    fn includes(&mut self, series: &series::entity::Model) -> bool {
+        let meant = |key: SeriesKey| self.patterns.iter().any(|pattern| pattern.matches(&key));
+        *self.decided.entry(series.id).or_insert_with(|| {
+            self.keys.contains(&series.key) || series.key.parse().is_ok_and(meant)
+        })
     }
 }
 
@@ -149,7 +152,7 @@ struct Follower {
     tenant: String,
     wanted: Wanted,
     seq: i64,
-    watched: watch::Receiver<()>,
+    watched: Watch,
     /// Whether there may be something behind `seq` already.
     more: bool,
     ended: bool,
@@ -163,10 +166,8 @@ impl Follower {
         }
         loop {
             if !self.more {
-                // Whoever is woken, by a write or by the clock, looks. An error means that the server ends.
-                if let Ok(Err(_)) = tokio::time::timeout(POLL, self.watched.changed()).await {
-                    return None;
-                }
+                // Whoever is woken, by a write or by the clock, looks.
+                drop(tokio::time::timeout(POLL, self.watched.changed()).await);
             }
             match self.look().await {
                 Ok(None) => {}
@@ -208,13 +209,13 @@ impl Follower {
             return Ok(None);
         };
         self.seq = last.seq;
-        let series = self.points(&scope, &batches).await?;
+        let series = Follower::points(&mut self.wanted, &scope, &batches).await?;
         let cursor = seal(["event", &self.seq.to_string()]);
         Ok((!series.is_empty()).then_some(PointsAdded { cursor, series }))
     }
 
     async fn points(
-        &self,
+        wanted: &mut Wanted,
         scope: &TenantScope<Viewer>,
         batches: &[crate::point::entity::Model],
     ) -> Result<Vec<SeriesPoints>> {
@@ -229,7 +230,7 @@ impl Follower {
         for (seq, batch) in &opened {
             for entry in batch.entries() {
                 if let Some(series) = known.get(&entry.series_id())
-                    && self.wanted.includes(series)
+                    && wanted.includes(series)
                 {
                     let points = entry.points().map_err(damaged)?;
                     runs.entry(&series.key)
