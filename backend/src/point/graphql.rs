@@ -46,7 +46,9 @@ pub struct PointMutation;
 
 #[Object]
 impl PointMutation {
+    // Each is a transaction that waits for the disk: some twenty in one request.
     /// Writes points, all of them or none. Needs the role EDITOR, which an ingest token of the tenant has.
+    #[graphql(complexity = "1_000 + child_complexity")]
     async fn ingest(
         &self,
         ctx: &Context<'_>,
