@@ -61,9 +61,9 @@ impl ScalarType for Timestamp {
                     "give whole microseconds since 1970 UTC, or RFC 3339 text such as 2026-11-24T13:32:08Z",
                 )),
             },
-            Value::String(ref text) => match text.parse::<Instant>() {
-                Ok(instant) => Ok(Timestamp(instant.as_microsecond())),
-                Err(_) => Err(InputValueError::custom(format!(
+            Value::String(ref text) => match instant(text) {
+                Some(micros) => Ok(Timestamp(micros)),
+                None => Err(InputValueError::custom(format!(
                     "`{}` is no RFC 3339 time with an offset: write it as 2026-11-24T13:32:08Z, or as whole \
                      microseconds since 1970 UTC",
                     text.chars().take(40).collect::<String>()
@@ -120,6 +120,37 @@ impl ScalarType for Duration {
     }
 }
 
+/// The instant that RFC 3339 text names, in µs since 1970 UTC, finer digits cut off: whatever ISO 8601 or its later
+/// extensions allow besides (signs before the year, a space, a zone in brackets, an hour alone) is none.
+fn instant(text: &str) -> Option<i64> {
+    // 2026-11-24T13:32:08, then decimals, then Z or ±hh:mm.
+    let (date, rest) = text.split_at_checked("2026-11-24T13:32:08".len())?;
+    let shape = date.bytes().enumerate().all(|(place, byte)| match place {
+        4 | 7 => byte == b'-',
+        10 => matches!(byte, b'T' | b't'),
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    });
+    let rest = match rest.strip_prefix('.') {
+        Some(decimals) => {
+            let offset = decimals.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            (offset.len() < decimals.len()).then_some(offset)?
+        }
+        None => rest,
+    };
+    let zone = match rest.as_bytes() {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', h, i, b':', m, n] => [h, i, m, n].iter().all(|digit| digit.is_ascii_digit()),
+        _ => false,
+    };
+    if !shape || !zone {
+        return None;
+    }
+    let nanos = text.parse::<Instant>().ok()?.as_nanosecond();
+    // Towards the past on both sides of 1970: what was before it stays before it.
+    i64::try_from(nanos.div_euclid(1_000)).ok()
+}
+
 /// A half-open stretch of time, `[from, to)`.
 #[derive(async_graphql::InputObject, Clone, Copy, Debug)]
 pub struct TimeRange {
@@ -149,11 +180,15 @@ pub fn seal<const N: usize>(parts: [&str; N]) -> String {
     URL_SAFE_NO_PAD.encode(parts.join("\n"))
 }
 
-/// The parts of an opaque text, if it is one with that many that begins with `kind`.
+/// The parts of an opaque text, if it is one with that many that begins with `kind`. None of ours holds a control
+/// character, which PostgreSQL would not take either.
 pub fn unseal<const N: usize>(kind: &str, text: &str) -> Option<[String; N]> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let parts: Vec<String> = text.split('\n').map(String::from).collect();
+    if parts.iter().any(|part| part.contains(char::is_control)) {
+        return None;
+    }
     let parts: [String; N] = parts.try_into().ok()?;
     (parts.first().map(String::as_str) == Some(kind)).then_some(parts)
 }
@@ -198,6 +233,25 @@ mod tests {
         assert_eq!(text("1970-01-01T01:00:01.5+01:00").ok(), Some(1_500_000));
         assert!(text("1970-01-01T00:00:01").is_err());
         assert!(text("yesterday").is_err());
+        assert_eq!(text("1969-12-31T23:59:59.999999999Z").ok(), Some(-1));
+        assert_eq!(text("1970-01-01t00:00:01.0000019z").ok(), Some(1_000_001));
+        assert_eq!(text("1969-12-31T22:00:01-02:00").ok(), Some(1_000_000));
+        for odd in [
+            "2026-11-24 13:32:08Z",
+            "2026-11-24T13:32:08Z[Europe/Vienna]",
+            "+002026-11-24T13:32:08Z",
+            "20261124T133208Z",
+            "2026-11-24T13:32Z",
+            "2026-11-24T13:32:08.Z",
+            "2026-11-24T13:32:08,5Z",
+            "2026-11-24T13:32:08+01",
+            "2026-11-24T13:32:08+01:00:00",
+            "2026-13-24T13:32:08Z",
+            "2026-11-24T13:32:0\u{fc}Z",
+            "",
+        ] {
+            assert!(text(odd).is_err(), "{odd}");
+        }
         assert_eq!(
             Timestamp::parse(Value::from(7)).map(|time| time.0).ok(),
             Some(7)
@@ -216,6 +270,7 @@ mod tests {
         assert!(cursor::<i64>("series", &text).is_err());
         assert!(cursor::<i64>("point", "@@").is_err());
         assert!(cursor::<i64>("point", &seal(["point", "x"])).is_err());
+        assert!(cursor::<String>("series", &seal(["series", "a\0b"])).is_err());
     }
 
     #[test]
