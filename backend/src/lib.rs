@@ -40,9 +40,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 pub use error::{Error, Result};
@@ -70,6 +70,8 @@ pub struct App {
     pub pool: Pool,
     /// How much one asker may ask for.
     pub limits: Limits,
+    /// Room for large requests.
+    large: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
@@ -88,6 +90,7 @@ impl App {
             identity,
             pool,
             limits,
+            large: http::room(),
             stop,
         }
     }
@@ -202,7 +205,10 @@ async fn harden(request: Request<Body>, next: Next) -> Response {
             "same-origin",
         ),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A route may ask for more.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: the specification of that name, and what keeps other sites and oversized requests out.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_graphql::{
     Request, Response as Reply, Variables,
@@ -13,6 +13,7 @@ use axum::{
 };
 use futures::StreamExt;
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     App,
@@ -30,6 +31,10 @@ use crate::{
 const INGEST_BYTES: usize = 8 << 20;
 /// Most bytes of any other request.
 const BYTES: usize = 1 << 20;
+/// Requests larger than others may be that are read and worked on at the same time.
+const LARGE: usize = 16;
+/// Longest time that a request may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
 /// Most bytes that are read to be thrown away, so that a client hears the answer rather than a broken pipe.
 const DRAINED_BYTES: usize = 64 << 20;
 /// Longest time that this takes.
@@ -58,11 +63,12 @@ enum Media {
 /// Answers a request from `address` to `/graphql` that is no upgrade.
 pub async fn answer(app: &App, address: Address, parts: Parts, body: Body) -> Response {
     let Some(media) = Media::accepted(&parts.headers) else {
-        return (
+        return refuse(
             StatusCode::NOT_ACCEPTABLE,
-            "Accept must allow application/graphql-response+json or application/json\n",
-        )
-            .into_response();
+            &Error::bad_input(
+                "Accept must allow application/graphql-response+json or application/json",
+            ),
+        );
     };
     let mut body = body.into_data_stream();
     match handle(app, address, media, &parts, &mut body).await {
@@ -120,11 +126,21 @@ async fn handle(
         };
         (status, error)
     })?;
+    // Kept until the answer is there.
+    let large;
     let (params, bytes) = if method == Method::GET {
         let query = parts.uri.query().unwrap_or_default();
+        large = None;
         (parse_query_string(query)?, 0)
     } else {
-        let bytes = read(body).await?;
+        let most = match asker.viewer() {
+            Some(_) => INGEST_BYTES,
+            None => BYTES,
+        };
+        let arriving = read(body, most, declared(headers), &app.large);
+        let arrived = tokio::time::timeout(ARRIVAL, arriving).await;
+        let (bytes, permit) = arrived.unwrap_or_else(|_| Err(too_slow()))?;
+        large = permit;
         (parse(&bytes)?, bytes.len())
     };
 
@@ -158,6 +174,7 @@ async fn handle(
     request.operation_name = name;
     let request = request.data(app.pool.snapshot(asker.viewer())).data(asker);
     let response = execute(app.schema.clone(), request, operation).await;
+    drop(large);
     Ok(media.answer(finish(response)))
 }
 
@@ -206,8 +223,42 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-async fn read(body: &mut BodyDataStream) -> Result<Vec<u8>, Refused> {
-    let mut bytes = Vec::new();
+/// How many bytes the client says that it sends.
+fn declared(headers: &HeaderMap) -> usize {
+    let length = headers.get(header::CONTENT_LENGTH);
+    length
+        .and_then(|length| length.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// A place among the large requests, for as long as it is held.
+type Place = Option<OwnedSemaphorePermit>;
+
+/// Reads a request of up to `most` bytes, of which the client says that there are `declared`.
+async fn read(
+    body: &mut BodyDataStream,
+    most: usize,
+    declared: usize,
+    large: &Arc<Semaphore>,
+) -> Result<(Vec<u8>, Place), Refused> {
+    let too_large = || {
+        let words = match most {
+            INGEST_BYTES => format!("{INGEST_BYTES} bytes: send points in several calls"),
+            _ => format!("{most} bytes, which takes `Authorization: Bearer`"),
+        };
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Error::bad_input(format!("the request is larger than {words}")),
+        )
+    };
+    if declared > most {
+        return Err(too_large());
+    }
+    let mut place = match declared {
+        0..=BYTES => None,
+        _ => Some(place_of(large)?),
+    };
+    let mut bytes = Vec::with_capacity(declared.min(BYTES));
     while let Some(part) = body.next().await {
         let part = part.map_err(|_| {
             (
@@ -215,17 +266,39 @@ async fn read(body: &mut BodyDataStream) -> Result<Vec<u8>, Refused> {
                 Error::bad_input("the request broke off"),
             )
         })?;
-        if bytes.len() + part.len() > INGEST_BYTES {
-            return Err((
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Error::bad_input(format!(
-                    "the request is larger than {INGEST_BYTES} bytes: send points in several calls"
-                )),
-            ));
+        if bytes.len() + part.len() > most {
+            return Err(too_large());
+        }
+        if bytes.len() + part.len() > BYTES && place.is_none() {
+            place = Some(place_of(large)?);
         }
         bytes.extend_from_slice(&part);
     }
-    Ok(bytes)
+    Ok((bytes, place))
+}
+
+fn place_of(large: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+    large.clone().try_acquire_owned().map_err(|_| {
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            Error::RateLimited { retry_after: 1 },
+        )
+    })
+}
+
+fn too_slow() -> Refused {
+    (
+        StatusCode::REQUEST_TIMEOUT,
+        Error::bad_input(format!(
+            "the request did not arrive within {} s: send points in several calls",
+            ARRIVAL.as_secs()
+        )),
+    )
+}
+
+/// Room for the large requests of a server.
+pub fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(LARGE))
 }
 
 /// Reads what is left of a refused request, and keeps nothing of it.
@@ -358,7 +431,7 @@ impl Media {
                             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                     }
                     StatusCode::METHOD_NOT_ALLOWED => {
-                        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+                        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
                     }
                     _ => {}
                 }

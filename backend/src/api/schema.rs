@@ -1,6 +1,9 @@
 //! The schema: merged from the features, its limits, and how a response leaves.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use async_graphql::{
     Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object, Request,
@@ -152,18 +155,37 @@ pub async fn execute(schema: Api, request: Request, kind: OperationType) -> Resp
     })
 }
 
+/// Most errors that one response tells.
+const ERRORS: usize = 20;
+/// Most characters of an error's words, which can hold what was sent.
+const MESSAGE: usize = 500;
+
 /// Gives each error of a response its code from the closed list, and hides what is of the inside.
 pub fn finish(mut response: Response) -> Response {
+    // One fault of a variable is told by the library for each place that it is used at.
+    let mut told = HashSet::new();
+    response
+        .errors
+        .retain(|error| error.source.is_some() || told.insert(error.message.clone()));
+    response.errors.truncate(ERRORS);
     for error in &mut response.errors {
         let own = error.source::<Error>().cloned();
         let (code, trace) = match &own {
             Some(own) => (own.code(), conceal(own, error)),
-            None => (code_by_words(error), None),
+            None => {
+                let code = code_by_words(error);
+                error.message = in_our_words(&error.message);
+                (code, None)
+            }
         };
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
         if let Some(trace) = trace {
             extensions.set("traceId", trace);
+        }
+        if let Some((end, _)) = error.message.char_indices().nth(MESSAGE) {
+            error.message.truncate(end);
+            error.message.push('…');
         }
         error.extensions = Some(extensions);
         error.source = None;
@@ -201,6 +223,27 @@ fn code_by_words(error: &ServerError) -> &'static str {
         "QUERY_TOO_COSTLY"
     } else {
         "BAD_USER_INPUT"
+    }
+}
+
+/// The library's refusals as they help: how to ask for less, and no chain of its types' names.
+fn in_our_words(message: &str) -> String {
+    match message {
+        "Query is too complex." => format!(
+            "the query costs more than {COMPLEXITY}: a field costs 1, `samples` and `windows` 10, `ingest` 1,000, a list \
+             its `first` times what is asked of each; ask for fewer fields, a smaller `first`, or in several requests"
+        ),
+        "Query is nested too deep." => format!(
+            "the query asks for fields within fields deeper than {DEPTH} levels: ask for less within one another"
+        ),
+        _ => {
+            let own = message
+                .strip_prefix("Failed to parse \"")
+                .and_then(|rest| Some(rest.split_once("\": ")?.1))
+                .unwrap_or(message);
+            let chain = own.find(" (occurred while parsing");
+            own[..chain.unwrap_or(own.len())].to_owned()
+        }
     }
 }
 

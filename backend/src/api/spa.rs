@@ -26,6 +26,13 @@ const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 
 /// The file that a path names, or the page for paths that its router knows.
 pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
+    if ["livez", "readyz", "metrics"].contains(&path) {
+        return (
+            StatusCode::NOT_FOUND,
+            "Health and metrics are on the management port: see --management-listen.\n",
+        )
+            .into_response();
+    }
     let (file, policy) = match path {
         "graphiql" | "graphiql/" => ("graphiql/index.html", GRAPHIQL_POLICY),
         _ if path.starts_with("graphiql/") => (path, GRAPHIQL_POLICY),
@@ -68,7 +75,7 @@ fn send(file: &str, headers: &HeaderMap) -> Response {
         .filter(|(name, _)| takes(name))
         .find_map(|(name, end)| Some((Built::get(&format!("{file}{end}"))?, Some(name))));
     let Some((built, encoding)) = encoded.or_else(|| Some((Built::get(file)?, None))) else {
-        return if file.ends_with("index.html") {
+        return if matches!(file, "index.html" | "graphiql/index.html") {
             not_built()
         } else {
             not_found()

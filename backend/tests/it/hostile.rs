@@ -5,10 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use sundial::{
     identity::{list_tokens, revoke_token},
     request::now,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -166,4 +171,148 @@ async fn messages_that_can_not_be_read_end_the_connection_by_their_code() {
         .send_raw(Message::text("x".repeat((1 << 20) + 1)))
         .await;
     assert_eq!(socket.close_code().await, 1009);
+}
+
+/// The answer to a request that declares `bytes` and sends nothing.
+async fn declaring(app: &TestApp, token: &str, bytes: usize) -> String {
+    let address = (app.url.host_str().unwrap(), app.url.port().unwrap());
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let authorization = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\n"),
+    };
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{authorization}content-length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // What follows is thrown away, and not waited for.
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn large_requests_are_refused_by_what_they_declare() {
+    let app = server().await;
+    for (token, bytes, words) in [
+        ("", (1 << 20) + 1, "takes `Authorization"),
+        (app.prod.as_str(), (8 << 20) + 1, "in several calls"),
+    ] {
+        let answer = declaring(&app, token, bytes).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains(words), "{answer}");
+    }
+    // What is large by surprise is refused as well.
+    let body = json!({ "query": "{ serverTime }", "variables": { "a": "x".repeat(2 << 20) } });
+    let response = app.post("", body.to_string()).send().await.unwrap();
+    assert_eq!(response.status(), 413);
+    let body = json!({ "query": format!("{{ serverTime }} # {}", "x".repeat(300 << 10)) });
+    let response = app.post(&app.prod, body.to_string()).send().await.unwrap();
+    assert_eq!(code(&json_of(response).await), "QUERY_TOO_COSTLY");
+}
+
+#[tokio::test]
+async fn refusals_are_short() {
+    let app = server().await;
+    let unused = (0..5_000)
+        .map(|i| format!("$v{i}:Int "))
+        .collect::<String>();
+    let unknown = (0..5_000).map(|i| format!("v{i} ")).collect::<String>();
+    for query in [
+        format!("query({unused}){{serverTime}}"),
+        format!("{{{unknown}}}"),
+        format!("{{serverTime {}", "!".repeat(100_000)),
+        format!("{{{}}}", "x".repeat(100_000)),
+    ] {
+        let start = Instant::now();
+        let response = app.post("", json!({ "query": query }).to_string()).send();
+        let text = response.await.unwrap().text().await.unwrap();
+        assert!(text.len() < 16 << 10, "{} bytes", text.len());
+        assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn costly_queries_say_how_to_ask_for_less() {
+    let app = server().await;
+    let writes: String = (0..21)
+        .map(|i| {
+            format!(
+                r#"a{i}: ingest(tenant: "{PROD}", batches: [{{ series: "a", times: [{i}], values: [1] }}]) {{ id }} "#
+            )
+        })
+        .collect();
+    let answer = app
+        .ask(&app.prod, &format!("mutation {{ {writes} }}"), json!({}))
+        .await;
+    assert_eq!(code(&answer), "QUERY_TOO_COSTLY");
+    assert!(message(&answer).contains("more than 20000"), "{answer}");
+    assert!(message(&answer).contains("in several requests"), "{answer}");
+}
+
+#[tokio::test]
+async fn faulty_variable_is_told_once_and_plainly() {
+    let app = server().await;
+    let query = r#"query ($at: Timestamp!) { tenant(slug: "mcce-g1-prod") { series { nodes {
+        a: samples(range: { from: $at, to: 9 }) { times } b: samples(range: { from: 1, to: $at }) { times } } } } }"#;
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    app.ingest(&app.prod, PROD, "b", &[(1, 1.0)]).await;
+    let answer = app
+        .ask(&app.prod, query, json!({ "at": "yesterday" }))
+        .await;
+    assert_eq!(code(&answer), "BAD_USER_INPUT");
+    assert!(
+        message(&answer).starts_with("`yesterday` is no RFC 3339"),
+        "{answer}"
+    );
+    let batches = json!([{ "series": "a", "times": ["yesterday"], "values": [1] }]);
+    let answer = app.try_ingest(&app.prod, PROD, batches).await;
+    let words = message(&answer);
+    assert!(
+        words.contains("is no RFC 3339") && !words.contains("occurred"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn control_characters_in_ids_and_cursors_name_nothing() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let app = TestApp::start(kind).await;
+        let sealed = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let query = "query ($id: ID!) { node(id: $id) { id } }";
+        for id in ["tenant\nmcce\0", "series\nmcce-g1-prod\0\n1"] {
+            let data = app
+                .data(&app.prod, query, json!({ "id": sealed(id) }))
+                .await;
+            assert_eq!(data, json!({ "node": null }));
+        }
+        let query = r#"query ($after: String) { tenant(slug: "mcce-g1-prod") { series(after: $after) { nodes { id } } } }"#;
+        let after = json!({ "after": sealed("series\na\0") });
+        assert_eq!(
+            code(&app.ask(&app.prod, query, after).await),
+            "BAD_USER_INPUT"
+        );
+    }
+}
+
+#[tokio::test]
+async fn page_knows_what_is_elsewhere() {
+    let app = server().await;
+    for path in ["livez", "readyz", "metrics"] {
+        let response = app
+            .http
+            .get(app.url.join(path).unwrap())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 404);
+        assert!(response.text().await.unwrap().contains("management port"));
+    }
+    let odd = app.url.join("/graphiql/..%2findex.html").unwrap();
+    let response = app.http.get(odd).send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    let login = app.url.join("/auth/logout").unwrap();
+    let response = app.http.post(login).send().await.unwrap();
+    assert_eq!(response.headers()["referrer-policy"], "no-referrer");
 }

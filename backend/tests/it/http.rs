@@ -28,7 +28,7 @@ async fn mutation_by_get_is_not_allowed_and_writes_nothing(app: TestApp) {
     let request = app.http.get(url).bearer_auth(&app.prod);
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 405);
-    assert_eq!(response.headers()["allow"], "POST");
+    assert_eq!(response.headers()["allow"], "GET, POST");
     assert_eq!(code(&json_of(response).await), "BAD_USER_INPUT");
     assert!(app.points(&app.prod, PROD).await.is_empty());
 }
