@@ -1,7 +1,10 @@
 //! What every GraphQL request carries besides its text: who asks, and its view of the database.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -59,8 +62,73 @@ impl Asker {
     }
 }
 
+/// How many points one request may still have read, and given. The cost of a query does not know how many there are.
+#[derive(Clone)]
+pub struct Budget(Arc<Left>);
+
+struct Left {
+    read: AtomicUsize,
+    given: AtomicUsize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget(Arc::new(Left {
+            read: AtomicUsize::new(READ),
+            given: AtomicUsize::new(GIVEN),
+        }))
+    }
+}
+
+/// Points that one request may have read: a second of one core, and 300 MiB.
+const READ: usize = 20_000_000;
+/// Points that one request may be given: 100 MiB while they are written out.
+const GIVEN: usize = 1_000_000;
+
+impl Budget {
+    /// Takes `points` that are about to be read.
+    ///
+    /// # Errors
+    /// [`Error::TooCostly`] when that is more than is left.
+    pub fn read(&self, points: usize) -> Result<()> {
+        take(&self.0.read, points, || {
+            format!(
+                "the request reads more than {READ} points, counting those written more than once: ask for shorter \
+                 ranges, or in several requests"
+            )
+        })
+    }
+
+    /// Takes `points` that are about to be given.
+    ///
+    /// # Errors
+    /// [`Error::TooCostly`] when that is more than is left.
+    pub fn give(&self, points: usize) -> Result<()> {
+        take(&self.0.given, points, || {
+            format!(
+                "the request asks for more than {GIVEN} points: ask for shorter ranges, for fewer points by `maxPoints`, \
+                 or in several requests"
+            )
+        })
+    }
+}
+
+fn take(left: &AtomicUsize, points: usize, words: impl FnOnce() -> String) -> Result<()> {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+        left.checked_sub(points)
+    })
+    .map(drop)
+    .map_err(|_| Error::TooCostly(words()))
+}
+
 /// What resolvers take from their context.
 pub trait ContextExt {
+    /// What the request may still read and give.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the transport left it out.
+    fn budget(&self) -> Result<&Budget>;
+
     /// Who asks.
     ///
     /// # Errors
@@ -91,6 +159,11 @@ pub trait ContextExt {
 }
 
 impl ContextExt for Context<'_> {
+    fn budget(&self) -> Result<&Budget> {
+        self.data::<Budget>()
+            .map_err(|error| Error::internal("the budget", error.message))
+    }
+
     fn asker(&self) -> Result<&Asker> {
         self.data::<Asker>()
             .map_err(|error| Error::internal("the asker", error.message))
@@ -127,4 +200,22 @@ pub fn now() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_is_one_for_the_whole_request() {
+        let budget = Budget::default();
+        let same = budget.clone();
+        assert!(budget.read(READ - 1).is_ok());
+        assert!(matches!(same.read(2), Err(Error::TooCostly(_))));
+        // What was refused was not taken.
+        assert!(same.read(1).is_ok());
+        assert!(matches!(budget.read(1), Err(Error::TooCostly(_))));
+        assert!(budget.give(GIVEN).is_ok());
+        assert!(matches!(same.give(1), Err(Error::TooCostly(_))));
+    }
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::Proof,
-    request::Asker,
+    request::{Asker, Budget},
 };
 
 /// Most bytes of a request that writes points.
@@ -172,7 +172,10 @@ async fn handle(
         _ => {}
     }
     request.operation_name = name;
-    let request = request.data(app.pool.snapshot(asker.viewer())).data(asker);
+    let request = request
+        .data(app.pool.snapshot(asker.viewer()))
+        .data(asker)
+        .data(Budget::default());
     let response = execute(app.schema.clone(), request, operation).await;
     drop(large);
     Ok(media.answer(finish(response)))

@@ -23,7 +23,7 @@ use crate::{
     },
     error::Error,
     identity::Proof,
-    request::Asker,
+    request::{Asker, Budget},
 };
 
 /// The subprotocol's name.
@@ -311,7 +311,10 @@ impl Connection {
             Err(error) => return refused(&error),
         };
         request.operation_name = name;
-        let request = request.data(asker.clone()).data(self.app.pool.snapshot(asker.viewer()));
+        let request = request
+            .data(asker.clone())
+            .data(self.app.pool.snapshot(asker.viewer()))
+            .data(Budget::default());
         let schema = self.app.schema.clone();
         let mut responses = match kind {
             OperationType::Subscription => schema.execute_stream(request),

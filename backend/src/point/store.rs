@@ -7,6 +7,7 @@ use sea_orm::{
     ColumnTrait, Condition,
     sea_query::{Expr, ExprTrait},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     chunk::{Batch, Damaged, Points, Run, encode_batch, merge},
@@ -16,6 +17,7 @@ use crate::{
         entity::{ActiveModel, Column, Entity, Model},
         write::{IdempotencyKey, Write},
     },
+    request::Budget,
     series,
 };
 
@@ -24,6 +26,14 @@ pub const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Batches read in one statement.
 const PAGE: usize = 2_000;
+/// Bytes of batches that are to be read in one statement; the first one does not know how large they are.
+const PAGE_BYTES: usize = 16 << 20;
+/// Batches of the first statement.
+const FIRST_PAGE: usize = 64;
+/// Points of one read from which on it is a heavy one.
+const HEAVY: usize = 1_000_000;
+/// Heavy reads that go on at the same time, in the whole process: each can hold hundreds of MiB.
+static HEAVY_READS: Semaphore = Semaphore::const_new(2);
 
 /// What a write has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,17 +152,19 @@ async fn written_before<R: AtLeast<Editor>>(
     }))
 }
 
-/// The points of a series within a half-open range of times, the last write winning.
+/// The points of a series within a half-open range of times, the last write winning, out of what the request may read.
 ///
 /// # Errors
-/// [`Error::Internal`] with the database's words, or when what is stored is damaged.
+/// [`Error::TooCostly`] when that is less; [`Error::Internal`] with the database's words, or when what is stored is damaged.
 pub async fn read<R: Role>(
     scope: &TenantScope<R>,
     series_id: i32,
     range: Range<i64>,
+    budget: &Budget,
 ) -> Result<Points> {
     let mut runs = Vec::new();
-    let mut after = 0;
+    let (mut after, mut limit, mut points) = (0, FIRST_PAGE, 0);
+    let mut heavy = None;
     loop {
         let overlapping = Condition::all()
             .add(Column::LastAt.gte(range.start))
@@ -162,25 +174,64 @@ pub async fn read<R: Role>(
             .find::<Entity>()
             .filter(overlapping)
             .order_by_asc(Column::Seq)
-            .limit(PAGE as u64)
+            .limit(limit as u64)
             .all()
             .await?;
-        for batch in &page {
-            after = batch.seq;
-            if let Some(entry) = open(batch)?
-                .entry(series_id)
-                .filter(|entry| entry.overlaps(&range))
-            {
-                runs.push(Run {
-                    seq: batch.seq,
-                    points: entry.points().map_err(damaged)?,
-                });
-            }
+        after = page.last().map_or(after, |batch| batch.seq);
+        let last = page.len() < limit;
+        let bytes: usize = page.iter().map(|batch| batch.payload.len()).sum();
+        limit = (PAGE_BYTES / (bytes / page.len().max(1)).max(1)).clamp(1, PAGE);
+        let (budget, range) = (budget.clone(), range.clone());
+        let page = decoding(move || runs_of(&page, series_id, &range, &budget)).await?;
+        points += page.iter().map(|run| run.points.len()).sum::<usize>();
+        runs.extend(page);
+        if points > HEAVY && heavy.is_none() {
+            heavy = HEAVY_READS.acquire().await.ok();
         }
-        if page.len() < PAGE {
-            return Ok(merge(runs, range));
+        if last {
+            break;
         }
     }
+    let merged = decoding(move || Ok(merge(runs, range))).await;
+    drop(heavy);
+    merged
+}
+
+/// The series' points in these batches, as each was written.
+fn runs_of(
+    batches: &[Model],
+    series_id: i32,
+    range: &Range<i64>,
+    budget: &Budget,
+) -> Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for batch in batches {
+        let opened = open(batch)?;
+        let Some(entry) = opened
+            .entry(series_id)
+            .filter(|entry| entry.overlaps(range))
+        else {
+            continue;
+        };
+        budget.read(entry.shape().count)?;
+        runs.push(Run {
+            seq: batch.seq,
+            points: entry.points().map_err(damaged)?,
+        });
+    }
+    Ok(runs)
+}
+
+/// Does work that keeps a core busy where nobody else waits for it.
+///
+/// # Errors
+/// Those of the work, and [`Error::Internal`] when it panicked.
+pub async fn decoding<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Error::internal("working on points", error)))
 }
 
 /// The tenant's latest time that any batch holds, in µs since 1970 UTC.

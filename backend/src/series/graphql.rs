@@ -2,14 +2,18 @@
 
 use std::{ops::Range, sync::Arc};
 
-use async_graphql::{ComplexObject, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use jiff::tz::TimeZone;
 
 use crate::{
     chunk::{self, Fill, Points, downsample},
     error::{Error, Result},
     guard::{TenantScope, Viewer},
-    point::{latest::Latest, store},
+    point::{
+        latest::Latest,
+        store::{self, decoding},
+    },
+    request::ContextExt,
     scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
     series::{SeriesKey, entity::Model},
     tenant::graphql::PageInfo,
@@ -47,8 +51,8 @@ impl Series {
         })
     }
 
-    async fn read(&self, range: Range<i64>) -> Result<Points> {
-        store::read(&self.scope, self.model.id, range).await
+    async fn read(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Points> {
+        store::read(&self.scope, self.model.id, range, ctx.budget()?).await
     }
 }
 
@@ -94,6 +98,7 @@ impl Series {
     #[graphql(complexity = "5 + first.clamp(1, 1000) as usize * child_complexity.max(1)")]
     async fn points(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Which stretch of time.")] range: TimeRange,
         #[graphql(desc = "How many, at most 1000.", default = 100)] first: i32,
         #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
@@ -105,7 +110,7 @@ impl Series {
             // A time is a point's identity within its series: nothing is behind it at the same time.
             range.start = range.start.max(after.saturating_add(1)).min(range.end);
         }
-        let points = self.read(range).await?;
+        let points = self.read(ctx, range).await?;
         let edges: Vec<PointEdge> = points
             .iter()
             .take(most)
@@ -129,18 +134,22 @@ impl Series {
     #[graphql(complexity = 10)]
     async fn samples(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Which stretch of time.")] range: TimeRange,
         #[graphql(
             desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches its first, last, least and greatest point (M4)."
         )]
         max_points: Option<i32>,
     ) -> Result<Samples> {
-        let points = self.read(range.micros()?).await?;
+        let points = self.read(ctx, range.micros()?).await?;
         let points = match max_points {
             Some(most) => {
                 let most = usize::try_from(most).unwrap_or(0).min(MOST_SAMPLES);
-                downsample(points, most)
-                    .map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))?
+                let fewer = move || {
+                    downsample(points, most)
+                        .map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))
+                };
+                decoding(fewer).await?
             }
             None if points.len() > MOST_SAMPLES => {
                 return Err(Error::TooCostly(format!(
@@ -151,6 +160,7 @@ impl Series {
             }
             None => points,
         };
+        ctx.budget()?.give(points.len())?;
         let (times, values) = points.into_parts();
         Ok(Samples {
             times: times.into_iter().map(Micros).collect(),
@@ -162,6 +172,7 @@ impl Series {
     #[graphql(complexity = 10)]
     async fn windows(
         &self,
+        ctx: &Context<'_>,
         #[graphql(
             desc = "Which stretch of time. The first window may begin before it; only points within count."
         )]
@@ -193,9 +204,13 @@ impl Series {
             fill.into(),
         )
         .map_err(Error::bad_input)?;
-        let points = self.read(range.clone()).await?;
-        let windows = chunk::windows(&points, range, every.0, &zone, fill.into())
-            .map_err(Error::bad_input)?;
+        let points = self.read(ctx, range.clone()).await?;
+        let aggregate = move || {
+            chunk::windows(&points, range, every.0, &zone, fill.into()).map_err(Error::bad_input)
+        };
+        let windows = decoding(aggregate).await?;
+        // Eight columns, where points have two.
+        ctx.budget()?.give(4 * windows.starts.len())?;
         Ok(Windows {
             starts: windows.starts.into_iter().map(Micros).collect(),
             count: windows.count.into_iter().map(i64::from).collect(),

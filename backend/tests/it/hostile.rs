@@ -316,3 +316,19 @@ async fn page_knows_what_is_elsewhere() {
     let response = app.http.post(login).send().await.unwrap();
     assert_eq!(response.headers()["referrer-policy"], "no-referrer");
 }
+
+#[tokio::test]
+async fn points_of_one_request_are_bounded_together() {
+    let app = server().await;
+    let points: Vec<(i64, f64)> = (0..60_000).map(|time| (time, 0.0)).collect();
+    app.ingest(&app.prod, PROD, "a", &points).await;
+    let asking = |field: &str, count: usize| {
+        let fields: String = (0..count).map(|i| format!("a{i}: {field} ")).collect();
+        format!(r#"{{ tenant(slug: "{PROD}") {{ series {{ nodes {{ {fields} }} }} }} }}"#)
+    };
+    let samples = "samples(range: { from: 0, to: 60000 }) { times }";
+    assert!(app.ask(&app.prod, &asking(samples, 2), json!({})).await["errors"].is_null());
+    let answer = app.ask(&app.prod, &asking(samples, 17), json!({})).await;
+    assert_eq!(code(&answer), "QUERY_TOO_COSTLY");
+    assert!(message(&answer).contains("in several requests"), "{answer}");
+}

@@ -19,6 +19,7 @@ use sundial::{
         store,
         write::{Column, Write},
     },
+    request::Budget,
     series,
 };
 use tokio::task::JoinSet;
@@ -108,7 +109,7 @@ async fn read(pool: &Pool, homes: &[Home], home: usize) -> sundial::Result<Vec<(
     let Some(series) = series::store::list(&scope, None, None, 1).await?.pop() else {
         return Ok(Vec::new());
     };
-    let points = store::read(&scope, series.id, 0..i64::MAX).await?;
+    let points = store::read(&scope, series.id, 0..i64::MAX, &Budget::default()).await?;
     Ok(points.iter().collect())
 }
 
