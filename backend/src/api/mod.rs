@@ -6,6 +6,7 @@ pub mod document;
 pub mod health;
 pub mod http;
 pub mod limit;
+pub mod listen;
 pub mod schema;
 pub mod socket;
 pub mod spa;

@@ -10,6 +10,7 @@ use crate::{
     api::{
         health,
         limit::{Allowance, Allowances, Limits},
+        listen,
     },
     command::open,
     config::{LimitConfig, ServeConfig},
@@ -33,8 +34,8 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         tracing::error!(location, "panicked: {}", told_of(panic.payload()));
     }));
     let metrics = record_metrics()?;
-    let public = listen(config.listen, "--listen").await?;
-    let management = listen(config.management_listen, "--management-listen").await?;
+    let public = bind(config.listen, "--listen").await?;
+    let management = bind(config.management_listen, "--management-listen").await?;
     let mut pool = open(&config.database).await?;
     if let Some(slug) = config.tenant() {
         pool = pool.pinned_to(slug).await.map_err(|error| match error {
@@ -65,10 +66,14 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     // Answers to the end, so that whoever watches sees the server leave.
     health::serve(management, pool.clone(), metrics)?;
     let waiting = app.clone();
+    // Behind a proxy all connections are the proxy's.
+    let most = match config.limits.trusted_proxies {
+        0 => listen::CONNECTIONS,
+        _ => usize::MAX,
+    };
     let serving = tokio::spawn(async move {
-        axum::serve(public, crate::app(app.clone()))
-            .with_graceful_shutdown(async move { waiting.stopping().await })
-            .await
+        let stop = async move { waiting.stopping().await };
+        listen::serve(public, crate::app(app), most, stop).await;
     });
 
     told_to_stop().await;
@@ -78,8 +83,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     );
     stop.send_replace(true);
     match tokio::time::timeout(GRACE, serving).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => tracing::error!(%error, "the public port failed"),
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the public port failed"),
         Err(_) => tracing::warn!("some requests took too long and were cut off"),
     }
@@ -106,7 +110,7 @@ fn limits(config: &LimitConfig) -> Limits {
     Limits::new(allowances, config.trusted_proxies.into())
 }
 
-async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener> {
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Error::bad_input(format!(
             "{address} can't be listened on ({error}): choose another by {option}"

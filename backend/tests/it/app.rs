@@ -6,7 +6,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sundial::{
     App,
-    api::limit::{Allowances, Limits},
+    api::{
+        limit::{Allowances, Limits},
+        listen,
+    },
     config::GithubConfig,
     guard::{
         Admin, Pool, TenantScope, system,
@@ -22,6 +25,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
 use crate::database::{Database, Kind};
+
+/// Most connections of one address.
+pub const CONNECTIONS: usize = 64;
 
 pub const PROD: &str = "mcce-g1-prod";
 pub const TEST: &str = "mcce-g1-test";
@@ -108,10 +114,8 @@ impl TestApp {
         let app = App::new(pool.clone(), identity, limits, stopping);
         let server = tokio::spawn(async move {
             let waiting = app.clone();
-            axum::serve(listener, sundial::app(app))
-                .with_graceful_shutdown(async move { waiting.stopping().await })
-                .await
-                .unwrap();
+            let stop = async move { waiting.stopping().await };
+            listen::serve(listener, sundial::app(app), CONNECTIONS, stop).await;
         });
         TestApp {
             url,

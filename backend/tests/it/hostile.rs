@@ -18,7 +18,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    app::{PROD, TestApp, code, json_of, message},
+    app::{CONNECTIONS, PROD, TestApp, code, json_of, message},
     database::Kind,
     socket::{START, Socket},
 };
@@ -331,4 +331,26 @@ async fn points_of_one_request_are_bounded_together() {
     let answer = app.ask(&app.prod, &asking(samples, 17), json!({})).await;
     assert_eq!(code(&answer), "QUERY_TOO_COSTLY");
     assert!(message(&answer).contains("in several requests"), "{answer}");
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_gets_them_back() {
+    let app = server().await;
+    let address = (app.url.host_str().unwrap(), app.url.port().unwrap());
+    let mut held = Vec::new();
+    for _ in 0..CONNECTIONS {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    let answered = async || {
+        let client = reqwest::Client::new();
+        client
+            .get(app.url.join("/graphiql").unwrap())
+            .send()
+            .await
+            .is_ok()
+    };
+    assert!(!answered().await);
+    drop(held);
+    let patience = tokio::time::timeout(AT_ONCE, async { while !answered().await {} });
+    assert!(patience.await.is_ok());
 }
