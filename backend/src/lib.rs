@@ -4,7 +4,7 @@
 //! main      arguments
 //! command   a file each: serve, migrate, apply, token, schema, check
 //! api       the doors: GraphQL over HTTP and WebSocket, the page, health
-//! tenant series point live request scalar   the features, and what they share
+//! access tenant series point live request scalar   the features, and what they share
 //! identity  who is behind a request
 //! chunk     time data as compressed columns (pure)
 //! guard     the fence: owns the only database connection
@@ -14,6 +14,7 @@
 //! Invariants, each held by a test: imports go down this list only; no connection leaves the guard;
 //! every table of a tenant is reached through a scope; the committed schema is the schema.
 
+pub mod access;
 pub mod api;
 pub mod chunk;
 pub mod command;

@@ -22,6 +22,8 @@ pub struct Asker {
     identity: Identity,
     proof: Proof,
     principal: Option<Arc<Principal>>,
+    /// Why the proof does not count, if that is to be told rather than refused.
+    refusal: Option<Error>,
 }
 
 impl Asker {
@@ -35,7 +37,23 @@ impl Asker {
             identity,
             proof,
             principal,
+            refusal: None,
         })
+    }
+
+    /// Somebody whose `proof` does not count, for the reason in `refusal`: they may be told why, and nothing else.
+    pub fn refused(identity: Identity, proof: Proof, refusal: Error) -> Self {
+        Asker {
+            identity,
+            proof,
+            principal: None,
+            refusal: Some(refusal),
+        }
+    }
+
+    /// Why the proof does not count, if it was let through for this to be told.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
     }
 
     /// The same asker, checked anew.
@@ -54,8 +72,11 @@ impl Asker {
     /// Who asks.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when nobody said.
+    /// [`Error::Unauthenticated`] when nobody said, or the proof does not count.
     pub fn principal(&self) -> Result<&Principal> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
         self.viewer().ok_or(Error::Unauthenticated(
             "this needs a sign-in: open /auth/login in a browser, or send `Authorization: Bearer` with a token",
         ))

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Request, Response as Reply, Variables,
+    Positioned, Request, Response as Reply, Variables,
     parser::types::{ExecutableDocument, OperationType, Selection},
 };
 use axum::{
@@ -33,6 +33,8 @@ const INGEST_BYTES: usize = 8 << 20;
 const BYTES: usize = 1 << 20;
 /// Requests larger than others may be that are read and worked on at the same time.
 const LARGE: usize = 16;
+/// Most bytes of a request whose proof does not count, which can only ask why.
+const EXPLAIN_BYTES: usize = 16 << 10;
 /// Longest time that a request may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
 /// Most bytes that are read to be thrown away, so that a client hears the answer rather than a broken pipe.
@@ -117,37 +119,42 @@ async fn handle(
             ),
         ));
     }
-    let asker = admit(app, address, proof).await.map_err(|error| {
-        let status = match error {
-            Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::GithubUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, error)
-    })?;
+    let asker = admit(app, address, proof).await.map_err(refused)?;
+    // Whose proof does not count is told that, and not what else is amiss.
+    let instead = |other: Refused| asker.refusal().cloned().map_or(other, refused);
     // Kept until the answer is there.
     let large;
     let (params, bytes) = if method == Method::GET {
         let query = parts.uri.query().unwrap_or_default();
         large = None;
-        (parse_query_string(query)?, 0)
+        (parse_query_string(query).map_err(instead)?, 0)
     } else {
-        let most = match asker.viewer() {
-            Some(_) => INGEST_BYTES,
-            None => BYTES,
+        let most = match (asker.refusal(), asker.viewer()) {
+            (Some(_), _) => EXPLAIN_BYTES,
+            (None, Some(_)) => INGEST_BYTES,
+            (None, None) => BYTES,
         };
         let arriving = read(body, most, declared(headers), &app.large);
         let arrived = tokio::time::timeout(ARRIVAL, arriving).await;
-        let (bytes, permit) = arrived.unwrap_or_else(|_| Err(too_slow()))?;
+        let (bytes, permit) = arrived
+            .unwrap_or_else(|_| Err(too_slow()))
+            .map_err(instead)?;
         large = permit;
-        (parse(&bytes)?, bytes.len())
+        (parse(&bytes).map_err(instead)?, bytes.len())
     };
 
     let mut request = Request::new(params.query.unwrap_or_default());
     let name = params.operation_name;
     request.variables = params.variables.unwrap_or_default();
-    let operation = match document::check(&mut request) {
+    let checked = document::check(&mut request);
+    if let Some(refusal) = asker.refusal() {
+        if !matches!(&checked, Ok(Some(document)) if only_explains(document)) {
+            return Err(refused(refusal.clone()));
+        }
+        // GitHub is asked for it.
+        app.limits.operation(&asker, address).map_err(refused)?;
+    }
+    let operation = match checked {
         Ok(Some(document)) => operation(document, name.as_deref(), bytes)
             .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?,
         // The execution tells what is wrong with it, and where.
@@ -181,11 +188,43 @@ async fn handle(
     Ok(media.answer(finish(response)))
 }
 
+/// Why a request is not let in.
+fn refused(error: Error) -> Refused {
+    let status = match error {
+        Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::GithubUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, error)
+}
+
+/// Who asks. Whether a request whose proof does not count asks for nothing but the reason is seen when it is read.
 async fn admit(app: &App, address: Address, proof: Proof) -> Result<Asker> {
-    let identity = app.identity.clone();
-    let asker = app.limits.admit(identity, address, proof).await?;
-    app.limits.operation(&asker, address)?;
-    Ok(asker)
+    let identity = || app.identity.clone();
+    match app.limits.admit(identity(), address, proof.clone()).await {
+        Err(error @ Error::Unauthenticated(_)) => Ok(Asker::refused(identity(), proof, error)),
+        Err(error) => Err(error),
+        Ok(asker) => {
+            app.limits.operation(&asker, address)?;
+            Ok(asker)
+        }
+    }
+}
+
+/// Whether all that a document can ask is why a tenant is not open: what those may ask whose proof does not count.
+fn only_explains(document: &ExecutableDocument) -> bool {
+    let explains = |selection: &Positioned<Selection>| match &selection.node {
+        Selection::Field(field) => {
+            ["explainAccess", "__typename"].contains(&field.node.name.node.as_str())
+        }
+        // A fragment could hold anything.
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    };
+    document.operations.iter().all(|(_, operation)| {
+        operation.node.ty == OperationType::Query
+            && operation.node.selection_set.node.items.iter().all(explains)
+    })
 }
 
 /// The kind of the operation, if the request is not larger than that kind may be.

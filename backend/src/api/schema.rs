@@ -11,6 +11,7 @@ use async_graphql::{
 };
 
 use crate::{
+    access::graphql::{AccessMutation, AccessQuery},
     error::{Error, Result},
     guard::Pool,
     live::Live,
@@ -32,11 +33,11 @@ pub type Api = Schema<Query, Mutation, Subscription>;
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(General, TenantQuery);
+pub struct Query(General, TenantQuery, AccessQuery);
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(PointMutation);
+pub struct Mutation(PointMutation, AccessMutation);
 
 /// What can be followed.
 #[derive(MergedSubscription, Default)]

@@ -6,19 +6,19 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::{
+    access::{
+        change::Change,
+        rule::{Given, Rules},
+        store::{self, By},
+    },
     command::{open, say},
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
-        Admin, TenantScope, is_slug, system,
-        table::{
-            access_rule::{self, RoleName},
-            audit_event::Action,
-            tenant,
-        },
+        Admin, Pool, TenantScope, is_slug, system,
+        table::{access_rule::RoleName, audit_event::Action, tenant},
     },
     request::now,
-    tenant::store,
 };
 
 /// Make tenants and access rules what a file says. Tenants that the file does not name stay as they are.
@@ -39,9 +39,12 @@ Examples:
 pub struct Apply {
     /// YAML file
     file: PathBuf,
-    /// Only tell what would change
+    /// Only tell what would change, and which known people gain and lose by it
     #[arg(long)]
     dry_run: bool,
+    /// Apply it even if a tenant is left without a known administrator
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     database: DatabaseConfig,
 }
@@ -89,82 +92,116 @@ enum Role {
 /// Runs the command: everything in the file is checked before anything is written.
 ///
 /// # Errors
-/// [`Error::BadInput`] with the place in the file, and what the database says.
+/// [`Error::BadInput`] with the place in the file, [`Error::Conflict`] when a tenant would be left without an
+/// administrator, and what the database says.
 pub async fn run(command: Apply) -> Result<()> {
     let place = command.file.display();
     let text = std::fs::read_to_string(&command.file)
         .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
-    let file = parse(&text).map_err(|error| {
+    let tenants = parse(&text).map_err(|error| {
         // The parser begins with that word itself.
         let error = error.strip_prefix("error: ").unwrap_or(&error);
         Error::bad_input(format!("the file {place}: {error}"))
     })?;
     let pool = open(&command.database).await?;
     let now = now();
-    for tenant in &file.tenants {
-        let environment = match tenant.environment {
-            Environment::Prod => tenant::Environment::Prod,
-            Environment::Test => tenant::Environment::Test,
-        };
-        let (scope, made) = system::found(
-            &pool,
-            &tenant.slug,
-            &tenant.name,
-            &tenant.group,
-            environment,
-            now,
-        )
-        .await?;
-        if made {
-            scope
-                .audit(
-                    Action::TenantSet,
-                    &format!("tenant {}", tenant.slug),
-                    "made",
-                    now,
-                )
-                .await?;
+    let mut stranded = Vec::new();
+    // Gone through without a commit first, so that no tenant changes where another one must not.
+    for tenant in &tenants {
+        let (scope, outcome) = Outcome::of(&pool, tenant, now).await?;
+        drop(scope);
+        if command.dry_run {
+            outcome.tell(&tenant.slug)?;
         }
-        let changes = store::set_access_rules(&scope, &rules(&scope, tenant), now).await?;
-        let what = match (made, changes.is_empty()) {
-            (true, _) => "new",
-            (false, true) => "as it was",
-            (false, false) => "changed",
-        };
-        // What is dropped without a commit has not happened.
-        if !command.dry_run {
-            scope.commit().await?;
+        if !command.force
+            && let Err(error) = outcome.change.check_administrator(&tenant.slug)
+        {
+            stranded.push(error.to_string());
         }
-        say(format_args!("{}: {what}", tenant.slug))?;
-        for change in changes {
-            say(format_args!("  {change}"))?;
-        }
+    }
+    if !stranded.is_empty() {
+        stranded.push("nothing was written".into());
+        return Err(Error::Conflict(stranded.join("\n")));
     }
     if command.dry_run {
         say("nothing was written: this was a dry run")?;
+    } else {
+        for tenant in &tenants {
+            let (scope, outcome) = Outcome::of(&pool, tenant, now).await?;
+            if !command.force {
+                outcome.change.check_administrator(&tenant.slug)?;
+            }
+            scope.commit().await?;
+            outcome.tell(&tenant.slug)?;
+        }
     }
     pool.close().await;
     Ok(())
 }
 
-fn rules(scope: &TenantScope<Admin>, tenant: &Tenant) -> Vec<access_rule::Model> {
-    let rules = tenant.access.iter().map(|rule| access_rule::Model {
-        tenant_id: scope.tenant().id,
-        organization: rule.organization.to_lowercase(),
-        team: rule.team.as_deref().unwrap_or_default().to_lowercase(),
-        role: match rule.role {
-            Role::Viewer => RoleName::Viewer,
-            Role::Editor => RoleName::Editor,
-            Role::Admin => RoleName::Admin,
-        },
-    });
-    rules.collect()
+/// What applying does to one tenant.
+struct Outcome {
+    made: bool,
+    change: Change,
 }
 
-fn parse(text: &str) -> Result<File, String> {
+impl Outcome {
+    /// Of `tenant`, done in a scope that may be committed.
+    async fn of(pool: &Pool, tenant: &Wanted, now: i64) -> Result<(TenantScope<Admin>, Self)> {
+        let (scope, made) = system::found(
+            pool,
+            &tenant.slug,
+            &tenant.name,
+            &tenant.group,
+            tenant.environment,
+            now,
+        )
+        .await?;
+        let change = store::plan(&scope, &tenant.rules, By::Operator).await?;
+        if made {
+            let subject = format!("tenant {}", tenant.slug);
+            scope
+                .audit(Action::TenantSet, &subject, "made", now)
+                .await?;
+        }
+        store::set_access_rules(&scope, tenant.rules.rows(), now).await?;
+        Ok((scope, Outcome { made, change }))
+    }
+
+    fn tell(&self, slug: &str) -> Result<()> {
+        let what = match (self.made, self.change.rules.is_empty()) {
+            (true, _) => "new",
+            (false, true) => "as it was",
+            (false, false) => "changed",
+        };
+        say(format_args!("{slug}: {what}"))?;
+        for rule in &self.change.rules {
+            say(format_args!("  {rule}"))?;
+        }
+        for person in &self.change.gains {
+            say(format_args!("  gains: {person}"))?;
+        }
+        for person in &self.change.loses {
+            say(format_args!("  loses: {person}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A tenant as it shall be, checked.
+struct Wanted {
+    slug: String,
+    name: String,
+    group: String,
+    environment: tenant::Environment,
+    rules: Rules,
+}
+
+fn parse(text: &str) -> Result<Vec<Wanted>, String> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let mut slugs = BTreeSet::new();
-    for tenant in &file.tenants {
+    let mut wanted = Vec::new();
+    for tenant in file.tenants {
         let slug = &tenant.slug;
         for (field, value) in [("slug", slug), ("group", &tenant.group)] {
             if !is_slug(value) {
@@ -173,7 +210,7 @@ fn parse(text: &str) -> Result<File, String> {
                 ));
             }
         }
-        if !slugs.insert(slug) {
+        if !slugs.insert(slug.clone()) {
             return Err(format!("the tenant {slug} stands there twice"));
         }
         let name = tenant.name.trim();
@@ -182,38 +219,35 @@ fn parse(text: &str) -> Result<File, String> {
                 "the tenant {slug} needs a name of 1 to 200 bytes, without control characters"
             ));
         }
-        if tenant.access.is_empty() {
-            return Err(format!(
-                "the tenant {slug} has no access rule: nobody could enter"
-            ));
-        }
-        let mut named = BTreeSet::new();
-        for rule in &tenant.access {
-            let team = rule.team.as_deref();
-            if !is_login(&rule.organization) || team.is_some_and(|team| !is_login(team)) {
-                return Err(format!(
-                    "an access rule of {slug} names no GitHub organisation or team: a login such as `mcce`, and a \
-                     team's slug such as `g1-admins`"
-                ));
-            }
-            if !named.insert((
-                rule.organization.to_lowercase(),
-                team.map(str::to_lowercase),
-            )) {
-                return Err(format!(
-                    "two access rules of {slug} name the same organisation and team"
-                ));
-            }
-        }
+        let given: Vec<Given> = tenant.access.into_iter().map(Given::from).collect();
+        let rules =
+            Rules::try_from(given).map_err(|error| format!("the tenant {slug}: {error}"))?;
+        wanted.push(Wanted {
+            slug: tenant.slug,
+            name: tenant.name,
+            group: tenant.group,
+            environment: match tenant.environment {
+                Environment::Prod => tenant::Environment::Prod,
+                Environment::Test => tenant::Environment::Test,
+            },
+            rules,
+        });
     }
-    Ok(file)
+    Ok(wanted)
 }
 
-fn is_login(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+impl From<Rule> for Given {
+    fn from(rule: Rule) -> Self {
+        Given {
+            organization: rule.organization,
+            team: rule.team,
+            role: match rule.role {
+                Role::Viewer => RoleName::Viewer,
+                Role::Editor => RoleName::Editor,
+                Role::Admin => RoleName::Admin,
+            },
+        }
+    }
 }
 
 #[cfg(test)]
@@ -229,8 +263,9 @@ mod tests {
 
     #[test]
     fn file_is_read() {
-        let file = parse(&with("a-prod", "b-prod")).expect("reads");
-        assert_eq!(file.tenants[0].slug, "b-prod");
+        let tenants = parse(&with("a-prod", "b-prod")).expect("reads");
+        assert_eq!(tenants[0].slug, "b-prod");
+        assert_eq!(tenants[0].rules.rows().len(), 1);
     }
 
     #[test]
@@ -241,7 +276,7 @@ mod tests {
         assert!(refusal("name: A", "name: ' '").contains("needs a name"));
         assert!(
             refusal("organization: mcce", "organization: 'a,b'")
-                .contains("names no GitHub organisation")
+                .contains("the tenant a-prod: `a,b` is no GitHub organisation")
         );
         assert!(refusal("organization: mcce, ", "").contains("organization"));
         assert!(refusal("ADMIN", "OWNER").contains("OWNER"));

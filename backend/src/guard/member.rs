@@ -18,13 +18,13 @@ pub struct Member {
     pub account_id: i64,
     /// GitHub login.
     pub login: String,
-    /// Active memberships when last seen.
+    /// Active memberships when last seen, as far as they were asked for.
     pub memberships: Memberships,
 }
 
 impl TenantScope<Admin> {
     /// People who have signed in to this deployment and belonged to one of `organizations` when they were last seen, by
-    /// login.
+    /// login. What they are in other organisations is not told.
     ///
     /// # Errors
     /// [`crate::Error::Internal`] with the database's words.
@@ -41,11 +41,13 @@ impl TenantScope<Admin> {
             .order_by_asc(account::Column::Login)
             .all(&*open)
             .await?;
-        let members = accounts.into_iter().map(Member::from).filter(|member| {
-            let shares = |organization: &String| organizations.contains(organization);
-            member.memberships.organizations.iter().any(shares)
+        let members = accounts.into_iter().map(|account| {
+            let mut member = Member::from(account);
+            member.memberships.narrow(organizations);
+            member
         });
-        Ok(members.collect())
+        let shares = |member: &Member| !member.memberships.organizations.is_empty();
+        Ok(members.filter(shares).collect())
     }
 }
 
@@ -71,6 +73,12 @@ impl From<account::Model> for Member {
 }
 
 impl Memberships {
+    fn narrow(&mut self, organizations: &[String]) {
+        let known = |organization: &String| organizations.contains(organization);
+        self.organizations.retain(known);
+        self.teams.retain(|(organization, _)| known(organization));
+    }
+
     /// Organisations as an account's row keeps them.
     pub(crate) fn organizations_text(&self) -> String {
         self.organizations.join(",")

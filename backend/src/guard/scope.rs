@@ -11,7 +11,7 @@ use sea_orm::{
 use crate::{
     error::{Error, Result},
     guard::{
-        AtLeast, Editor, Principal, Role, Scoped, TenantOwned,
+        AtLeast, Editor, Principal, Role, Scoped, TenantOwned, Viewer,
         audit::Actor,
         filter,
         principal::Kind,
@@ -95,15 +95,21 @@ pub(super) async fn enter_shared<R: Role>(
         }
     };
     let (tenant, role) = tenant.zip(role).ok_or(ABSENT)?;
+    check::<R>(&tenant, role)?;
+    let who = Arc::new(Who::from(principal));
+    Ok(TenantScope::new(tenant, role, who, transaction))
+}
+
+/// That somebody whose role in `tenant` is `role` may do what `R` may.
+fn check<R: Role>(tenant: &tenant::Model, role: RoleName) -> Result<()> {
     if role < R::NAME {
         return Err(Error::Forbidden(format!(
-            "your role in {} is {role:?}, this needs {:?}; ask an administrator of the tenant",
+            "your role in {} is {role}, this needs {}; ask an administrator of the tenant",
             tenant.slug,
             R::NAME
         )));
     }
-    let who = Arc::new(Who::from(principal));
-    Ok(TenantScope::new(tenant, role, who, transaction))
+    Ok(())
 }
 
 /// The tenant named `slug`, unless the deployment is pinned to another.
@@ -179,8 +185,28 @@ impl<R: Role> TenantScope<R> {
         self.transaction.fenced(fence).await
     }
 
+    /// The transaction, to write the tenant's rows.
     async fn open(&self) -> Result<Fenced<'_>> {
+        self.transaction.check_writes()?;
         self.fenced(&Fence::tenant(self.tenant.id)).await
+    }
+}
+
+impl TenantScope<Viewer> {
+    /// The same scope for what only `R` may read, if the principal's role here includes that. It still only reads: its
+    /// transaction is a snapshot, which takes no write.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the role is too low.
+    pub fn at_least<R: Role>(&self) -> Result<TenantScope<R>> {
+        check::<R>(&self.tenant, self.role)?;
+        Ok(TenantScope {
+            tenant: self.tenant.clone(),
+            role: self.role,
+            who: self.who.clone(),
+            transaction: self.transaction.clone(),
+            at_least: PhantomData,
+        })
     }
 }
 
@@ -245,6 +271,7 @@ impl<R: AtLeast<Editor>> TenantScope<R> {
     /// # Errors
     /// [`Error::Internal`] with the database's words; then nothing was written.
     pub async fn commit(self) -> Result<()> {
+        self.transaction.check_writes()?;
         self.transaction.commit().await
     }
 }

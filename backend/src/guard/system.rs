@@ -78,6 +78,34 @@ pub async fn open_tenants(
     Ok(tenants.into_iter().filter_map(with_role).collect())
 }
 
+/// The access rules of the tenant named `slug` that name one of `organizations`, by organisation and team; none of a
+/// tenant that is absent.
+///
+/// Reason: somebody to whom a tenant is not open is told which of their own organisations' teams it is open to. Only
+/// rules that name the person's own organisations are read; PostgreSQL shows no others.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub(crate) async fn rules_naming(
+    snapshot: &Snapshot,
+    slug: &str,
+    organizations: &[String],
+) -> Result<Vec<access_rule::Model>> {
+    let tenant = named(&snapshot.0, slug).await?;
+    // Of a tenant that is absent it asks the same, so that no time is saved that would tell.
+    let id = tenant.map_or(0, |tenant| tenant.id);
+    let key = Key::Organizations(organizations.to_vec());
+    let open = snapshot.0.fenced(&Fence::key(key)).await?;
+    let rules = access_rule::Entity::find()
+        .filter(access_rule::Column::TenantId.eq(id))
+        .filter(filter::only(
+            access_rule::Column::Organization.is_in(organizations),
+        ))
+        .order_by_asc(access_rule::Column::Organization)
+        .order_by_asc(access_rule::Column::Team);
+    Ok(rules.all(&*open).await?)
+}
+
 /// The scope of the tenant numbered `open`'s, which [`open_tenants`] has just given.
 pub(crate) fn look_into(
     snapshot: &Snapshot,

@@ -151,6 +151,14 @@ impl Transaction {
         })
     }
 
+    /// That it may write.
+    pub(super) fn check_writes(&self) -> Result<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read => Err(Error::Internal("a snapshot takes no write".into())),
+        }
+    }
+
     /// The tenant that the deployment is pinned to, or 0 where it serves all of them.
     pub(super) fn home(&self) -> i32 {
         self.pool.home()

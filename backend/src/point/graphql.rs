@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::{
+    access::graphql::requires,
     error::{Error, Result},
     guard::Editor,
     live::Live,
@@ -12,6 +13,7 @@ use crate::{
     },
     request::{ContextExt, now},
     scalar::{DateTime, Timestamp, seal},
+    tenant::graphql::Role,
 };
 
 /// New points of one series, in two columns of equal length.
@@ -47,8 +49,11 @@ pub struct PointMutation;
 #[Object]
 impl PointMutation {
     // Each is a transaction that waits for the disk: some twenty in one request.
-    /// Writes points, all of them or none. Needs the role EDITOR, which an ingest token of the tenant has.
-    #[graphql(complexity = "1_000 + child_complexity")]
+    /// Writes points, all of them or none. An ingest token of the tenant has the role that it needs.
+    #[graphql(
+        complexity = "1_000 + child_complexity",
+        directive = requires::apply(Role::Editor)
+    )]
     async fn ingest(
         &self,
         ctx: &Context<'_>,

@@ -7,9 +7,13 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Object, SimpleO
 use crate::error::Error;
 use crate::point::latest::Latest;
 use crate::{
+    access::{
+        self,
+        graphql::{AccessRule, requires},
+    },
     error::Result,
     guard::{
-        TenantScope, Viewer, system,
+        Admin, TenantScope, Viewer, system,
         table::{access_rule::RoleName, tenant},
     },
     point,
@@ -112,6 +116,17 @@ impl Tenant {
     /// Your role here.
     async fn role(&self) -> Role {
         self.scope.role().into()
+    }
+
+    /// Which GitHub organisations and teams it is open to, by organisation and team: at most 200.
+    #[graphql(
+        directive = requires::apply(Role::Admin),
+        complexity = "200 * child_complexity"
+    )]
+    async fn access_rules(&self) -> Result<Vec<AccessRule>> {
+        let scope = self.scope.at_least::<Admin>()?;
+        let rules = access::store::access_rules(&scope).await?;
+        Ok(rules.into_iter().map(AccessRule::from).collect())
     }
 
     /// The latest time of any point here; null while there is none, and to a token that is limited to some series.

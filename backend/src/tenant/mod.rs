@@ -1,4 +1,3 @@
-//! Tenants as the API shows them, and who may enter.
+//! Tenants as the API shows them.
 
 pub mod graphql;
-pub mod store;

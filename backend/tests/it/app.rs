@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sundial::{
     App,
+    access::store::set_access_rules,
     api::{
         limit::{Allowances, Limits},
         listen,
@@ -19,7 +20,6 @@ use sundial::{
         },
     },
     identity::{Identity, Lifetimes, TokenName, create_token},
-    tenant::store::set_access_rules,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sundial::{guard::table::access_rule::RoleName, tenant::store::set_access_rules};
+use sundial::{access::store::set_access_rules, guard::table::access_rule::RoleName};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{

@@ -12,17 +12,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "crate", "api", "tenant", "series", "point", "live", "request", "scalar", "identity",
-            "chunk", "guard", "config", "error",
+            "crate", "api", "access", "tenant", "series", "point", "live", "request", "scalar",
+            "identity", "chunk", "guard", "config", "error",
         ],
     ),
     (
         "api",
         &[
-            "crate", "tenant", "series", "point", "live", "request", "scalar", "identity", "guard",
-            "error",
+            "crate", "access", "tenant", "series", "point", "live", "request", "scalar",
+            "identity", "guard", "error",
         ],
     ),
+    ("access", FEATURE),
     ("tenant", FEATURE),
     ("series", FEATURE),
     ("point", FEATURE),
@@ -38,7 +39,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What a feature may name: the other features, and below.
 const FEATURE: &[&str] = &[
-    "tenant", "series", "point", "live", "request", "scalar", "identity", "chunk", "guard", "error",
+    "access", "tenant", "series", "point", "live", "request", "scalar", "identity", "chunk",
+    "guard", "error",
 ];
 
 /// What `source` names of the crate outside of its own module.

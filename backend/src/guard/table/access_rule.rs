@@ -36,6 +36,17 @@ pub enum RoleName {
     Admin,
 }
 
+impl std::fmt::Display for RoleName {
+    /// As stored, and as the API has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RoleName::Viewer => "VIEWER",
+            RoleName::Editor => "EDITOR",
+            RoleName::Admin => "ADMIN",
+        })
+    }
+}
+
 /// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
