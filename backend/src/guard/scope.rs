@@ -332,3 +332,6 @@ impl<R: Role, E: TenantOwned> ScopedDelete<'_, R, E> {
         Ok(self.delete.exec(&*open).await?.rows_affected)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@
 //! live        subscriptions
 //! hostile     what is made to do harm
 //! limit       how much one may ask for
+//! access      who may enter, who is named by a change, and who is told why
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
 //! leak        requests dropped half-way
@@ -65,6 +66,7 @@ macro_rules! on_each_fence {
     };
 }
 
+mod access;
 mod app;
 mod database;
 mod durability;

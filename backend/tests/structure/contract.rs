@@ -17,7 +17,22 @@ use crate::source::read;
 
 /// Lists outside of connections, and what bounds each.
 const BOUNDED: &[(&str, &str)] = &[
+    (
+        "AccessChange.changes",
+        "at most 200 rules before and 200 after",
+    ),
+    ("AccessChange.gains", "at most 1,000"),
+    ("AccessChange.loses", "at most 1,000"),
+    ("AccessChange.rules", "at most 200"),
+    (
+        "AccessExplanation.steps",
+        "at most one of each of seven checks",
+    ),
     ("Mutation.ingest(batches)", "at most 10,000, refused above"),
+    (
+        "Mutation.setAccessRules(rules)",
+        "at most 200, refused above",
+    ),
     (
         "PointsAdded.series",
         "at most 500 calls of `ingest` an event, of at most 10,000 each",
@@ -39,6 +54,7 @@ const BOUNDED: &[(&str, &str)] = &[
         "Subscription.pointsAdded(series)",
         "at most 200, refused above",
     ),
+    ("Tenant.accessRules", "at most 200"),
     (
         "Viewer.organizations",
         "50 pages of 100, as many as are read from GitHub",

@@ -9,4 +9,5 @@ mod contract;
 mod floors;
 mod owned;
 mod readme;
+mod role;
 mod source;

@@ -1,0 +1,111 @@
+//! Rules changed by `sundial apply`.
+
+use std::process::Output;
+
+use tokio::process::Command;
+
+use super::{known, stored};
+use crate::app::{FOREIGN, PROD, TestApp};
+
+on_both! {
+    apply_names_who_gains_and_who_loses,
+    apply_that_strands_one_tenant_changes_none,
+}
+
+/// `sundial apply` of a file with these contents.
+async fn apply(app: &TestApp, file: &str, flags: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants.yaml");
+    std::fs::write(&path, file).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sundial"));
+    command.arg("apply").arg(&path).args(flags);
+    command.env("SUNDIAL_DATABASE_URL", &app.database.url);
+    command.output().await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A tenant as `sundial apply` reads it.
+fn wanted(slug: &str, rules: &[&str]) -> String {
+    let mut text = format!(
+        "  - slug: {slug}\n    name: {slug}\n    group: g\n    environment: PROD\n    access:\n"
+    );
+    for rule in rules {
+        text += &format!("      - {{ {rule} }}\n");
+    }
+    text
+}
+
+async fn apply_names_who_gains_and_who_loses(app: TestApp) {
+    known(&app, 11, "vi", "mcce", "mcce/g1-viewers").await;
+    known(&app, 12, "ad", "mcce", "mcce/g1-admins").await;
+    // Whoever holds the database is told of people of whichever organisation.
+    known(&app, 13, "guest", "third", "").await;
+    let rules = [
+        "organization: mcce, team: g1-admins, role: ADMIN",
+        "organization: third, role: EDITOR",
+    ];
+    let file = format!(
+        "tenants:\n{}{}",
+        wanted(PROD, &rules),
+        wanted("new-prod", &rules[..1])
+    );
+    let before = stored(&app).await;
+    let told = format!(
+        "{PROD}: changed\n  - team mcce/g1-viewers: VIEWER\n  + every member of third: EDITOR\n  gains: guest: \
+         EDITOR, was no access\n  loses: vi: no access, was VIEWER\nnew-prod: new\n  + team mcce/g1-admins: ADMIN\n  \
+         gains: ad: ADMIN, was no access\n"
+    );
+    let dry = apply(&app, &file, &["--dry-run"]).await;
+    assert_eq!(text(&dry.stderr), "");
+    assert!(dry.status.success());
+    assert_eq!(
+        text(&dry.stdout),
+        format!("{told}nothing was written: this was a dry run\n")
+    );
+    assert_eq!(stored(&app).await, before);
+    let run = apply(&app, &file, &[]).await;
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert_eq!(text(&run.stdout), told);
+    let (rules, events) = stored(&app).await;
+    assert_eq!(rules.len(), before.0.len() + 1);
+    // The new tenant, and both tenants' rules.
+    assert_eq!(events, before.1 + 3);
+}
+
+async fn apply_that_strands_one_tenant_changes_none(app: TestApp) {
+    known(&app, 12, "ad", "mcce", "mcce/g1-admins").await;
+    let file = format!(
+        "tenants:\n{}{}{}",
+        wanted("new-prod", &["organization: mcce, role: ADMIN"]),
+        wanted(PROD, &["organization: mcce, team: g1-viewers, role: ADMIN"]),
+        wanted(FOREIGN, &["organization: other, role: VIEWER"]),
+    );
+    let before = stored(&app).await;
+    for flags in [&["--dry-run"][..], &[]] {
+        let refused = apply(&app, &file, flags).await;
+        assert_eq!(refused.status.code(), Some(1));
+        let words = text(&refused.stderr);
+        assert!(words.contains("ad would no longer be ADMIN"), "{words}");
+        assert!(
+            words.contains(&format!("{FOREIGN} would be left")),
+            "{words}"
+        );
+        assert!(words.contains("--force"), "{words}");
+        assert!(words.contains("nothing was written"), "{words}");
+        let told = text(&refused.stdout);
+        assert_eq!(
+            told.contains("loses: ad: no access, was ADMIN"),
+            !flags.is_empty(),
+            "{told}"
+        );
+        assert_eq!(stored(&app).await, before);
+    }
+    let tenants: Vec<String> = app.database.read("SELECT slug FROM tenant").await;
+    assert!(!tenants.contains(&"new-prod".to_owned()));
+    let forced = apply(&app, &file, &["--force"]).await;
+    assert!(forced.status.success(), "{}", text(&forced.stderr));
+    assert_ne!(stored(&app).await, before);
+}

@@ -1,0 +1,173 @@
+//! Why a tenant is open or not, told to everybody and no more of it than they may know.
+
+use serde_json::{Value, json};
+
+use super::{How, answer_of, input, set};
+use crate::app::{ABSENT, FOREIGN, PROD, TEST, TestApp, json_of};
+
+on_each_fence! {
+    foreign_and_absent_tenants_are_explained_alike,
+    wrong_team_is_told_to_members_alone,
+    each_standing_is_explained,
+    proof_that_does_not_count_opens_the_explanation_alone,
+}
+
+const EXPLAIN: &str = "query ($tenant: String!) { explainAccess(tenant: $tenant) {
+    granted role steps { check ok words action url } failed { check }
+} }";
+
+async fn foreign_and_absent_tenants_are_explained_alike(app: TestApp) {
+    app.github.set_memberships("none", &[]);
+    let tokens = [
+        app.prod.clone(),
+        app.person("admin"),
+        app.person("viewer"),
+        app.person("none"),
+        "gho_neverissued".to_owned(),
+        "sdl_garbled".to_owned(),
+        String::new(),
+    ];
+    for token in &tokens {
+        let foreign = answer_of(&app, token, EXPLAIN, json!({ "tenant": FOREIGN })).await;
+        let absent = answer_of(&app, token, EXPLAIN, json!({ "tenant": ABSENT })).await;
+        assert_eq!(foreign, absent);
+        assert_eq!(foreign.0, 200, "{}", foreign.1);
+        assert!(foreign.1.contains("\"granted\":false"), "{}", foreign.1);
+        assert!(!foreign.1.contains("member of other"), "{}", foreign.1);
+    }
+}
+
+async fn explained(app: &TestApp, token: &str, tenant: &str) -> Value {
+    let mut data = app.data(token, EXPLAIN, json!({ "tenant": tenant })).await;
+    data["explainAccess"].take()
+}
+
+async fn wrong_team_is_told_to_members_alone(app: TestApp) {
+    let told = explained(&app, &app.person("viewer"), TEST).await;
+    assert_eq!(told["failed"]["check"], "TEAM", "{told}");
+    let words = told["steps"][6]["words"].as_str().unwrap();
+    assert!(words.contains("team mcce/g1-admins (ADMIN)"), "{words}");
+    // Of the same tenant's rules, those of another organisation stay hidden.
+    let rules = json!([
+        input("mcce", Some("g1-admins"), "ADMIN"),
+        input("secret", Some("g7"), "EDITOR"),
+    ]);
+    let answer = set(&app, &app.person("admin"), TEST, &rules, How::Run).await;
+    assert!(answer.get("errors").is_none(), "{answer}");
+    assert_eq!(explained(&app, &app.person("viewer"), TEST).await, told);
+    app.github.set_memberships("other", &["other/g1-admins"]);
+    let foreign = explained(&app, &app.person("other"), TEST).await;
+    assert_eq!(foreign["failed"]["check"], "RULE", "{foreign}");
+    assert_eq!(foreign, explained(&app, &app.person("other"), ABSENT).await);
+}
+
+async fn each_standing_is_explained(app: TestApp) {
+    app.github.set_memberships("none", &[]);
+    for (token, tenant, role, failed, action) in [
+        (
+            String::new(),
+            PROD,
+            None,
+            Some("TOKEN"),
+            "Sign in with GitHub",
+        ),
+        (
+            "gho_neverissued".to_owned(),
+            PROD,
+            None,
+            Some("TOKEN"),
+            "Sign in with GitHub again",
+        ),
+        (
+            app.test.clone(),
+            PROD,
+            None,
+            Some("TOKEN"),
+            "Use a token of the tenant",
+        ),
+        (app.prod.clone(), PROD, Some("EDITOR"), None, ""),
+        (
+            app.person("none"),
+            PROD,
+            None,
+            Some("MEMBERSHIP"),
+            "approve Sundial",
+        ),
+        (
+            app.person("admin"),
+            FOREIGN,
+            None,
+            Some("RULE"),
+            "for your organisation",
+        ),
+        (
+            app.person("viewer"),
+            TEST,
+            None,
+            Some("TEAM"),
+            "add you to one of them",
+        ),
+        (app.person("viewer"), PROD, Some("VIEWER"), None, ""),
+        (app.person("admin"), PROD, Some("ADMIN"), None, ""),
+    ] {
+        let told = explained(&app, &token, tenant).await;
+        assert_eq!(told["role"], json!(role), "{told}");
+        assert_eq!(told["granted"], json!(role.is_some()), "{told}");
+        assert_eq!(told["failed"]["check"], json!(failed), "{told}");
+        let steps = told["steps"].as_array().unwrap();
+        let (last, passed) = steps.split_last().unwrap();
+        assert!(
+            passed
+                .iter()
+                .all(|step| step["ok"] == true && step["action"].is_null()),
+            "{told}"
+        );
+        assert_eq!(last["ok"], json!(role.is_some()), "{told}");
+        assert!(
+            last["action"].as_str().unwrap_or_default().contains(action),
+            "{told}"
+        );
+        if failed == Some("TOKEN") {
+            assert_eq!(last["url"], "/auth/login");
+        }
+    }
+}
+
+async fn proof_that_does_not_count_opens_the_explanation_alone(app: TestApp) {
+    let explain = r#"explainAccess(tenant: "mcce-g1-prod") { failed { check } }"#;
+    for (token, status) in [("gho_neverissued", 401), ("", 200)] {
+        for query in [
+            format!("{{ {explain} serverTime }}"),
+            format!("{{ {explain} explain: serverTime }}"),
+            format!("{{ {explain} __schema {{ queryType {{ name }} }} }}"),
+            format!("{{ ... on Query {{ {explain} }} }}"),
+            format!("{{ ...all }} fragment all on Query {{ {explain} }}"),
+            "{ serverTime }".to_owned(),
+        ] {
+            let body = json!({ "query": query }).to_string();
+            let response = app.post(token, body).send().await.unwrap();
+            assert_eq!(response.status(), status, "{query}");
+        }
+        for query in [
+            format!("{{ {explain} }}"),
+            format!("{{ __typename why: {explain} {explain} }}"),
+        ] {
+            let body = json!({ "query": query }).to_string();
+            let response = app.post(token, body).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{query}");
+            let answer = json_of(response).await;
+            assert_eq!(answer["data"]["explainAccess"]["failed"]["check"], "TOKEN");
+        }
+    }
+    // One operation of several is held to the others.
+    let several = format!("query a {{ {explain} }} query b {{ serverTime }}");
+    for name in ["a", "b"] {
+        let body = json!({ "query": several, "operationName": name }).to_string();
+        let response = app.post("gho_neverissued", body).send().await.unwrap();
+        assert_eq!(response.status(), 401);
+    }
+    let mutation = "mutation { explainAccess(tenant: \"a\") { granted } }";
+    let body = json!({ "query": mutation }).to_string();
+    let response = app.post("gho_neverissued", body).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+}
