@@ -13,7 +13,7 @@ use async_graphql::Context;
 use crate::{
     error::{Error, Result},
     guard::{AtLeast, Editor, Pool, Principal, Snapshot, TenantScope, Viewer},
-    identity::{Identity, Proof},
+    identity::{Facts, Identity, Proof},
 };
 
 /// Who asks, and by which proof, so that a subscription can have it checked again while it lives.
@@ -54,6 +54,14 @@ impl Asker {
     /// Why the proof does not count, if it was let through for this to be told.
     pub fn refusal(&self) -> Option<&Error> {
         self.refusal.as_ref()
+    }
+
+    /// What GitHub says, asked anew, of a person who asks.
+    ///
+    /// # Errors
+    /// As [`Identity::explain`].
+    pub async fn facts(&self) -> Result<Facts> {
+        self.identity.explain(&self.proof, None).await
     }
 
     /// The same asker, checked anew.

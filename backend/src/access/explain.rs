@@ -3,16 +3,22 @@
 //! Invariant: it is told of no rule but those that name an organisation of the asker's, and of nothing else about the
 //! tenant, not even whether there is one.
 
+use url::Url;
+
 use crate::{
     access::{change::listed, rule::whom},
+    error::{Error, Result},
     guard::{
         Memberships,
         table::access_rule::{self, RoleName},
     },
+    identity::{Facts, Hidden},
 };
 
 /// Where a person signs in: a path of this site.
 const SIGN_IN: &str = "/auth/login";
+const NOT_OURS: &str =
+    "GitHub says that what you signed in with is not of Sundial's own sign-in, or was revoked.";
 
 /// What is known of whoever asks.
 #[derive(Clone, Debug)]
@@ -40,15 +46,8 @@ pub struct Seen {
     pub unapproved: Vec<Hidden>,
     /// Organisations that the person has to sign on with first.
     pub sign_on: Vec<Hidden>,
-}
-
-/// An organisation of a person's that keeps its members from Sundial.
-#[derive(Clone, Debug)]
-pub struct Hidden {
-    /// Login, in lower case, where GitHub tells.
-    pub organization: Option<String>,
-    /// Where the person mends it, at GitHub.
-    pub url: String,
+    /// Where, at GitHub, the person sees which organisations have approved Sundial.
+    pub app: Option<Url>,
 }
 
 /// What is checked before a tenant opens.
@@ -97,6 +96,27 @@ pub struct Mend {
     pub action: String,
     /// Where: a path of this site, or an address at GitHub.
     pub url: Option<String>,
+}
+
+impl TryFrom<Facts> for Standing {
+    type Error = Error;
+
+    fn try_from(facts: Facts) -> Result<Self> {
+        let person = match facts {
+            Facts::NotOurs { .. } => return Ok(Standing::Refused(NOT_OURS.into())),
+            Facts::ScopeMissing { .. } => return Ok(Standing::Narrow),
+            Facts::Person(person) => person,
+        };
+        let known = person.principal.as_person();
+        let known = known.ok_or_else(|| Error::Internal("GitHub tells of no person".into()))?;
+        Ok(Standing::Person(Seen {
+            login: known.login.clone(),
+            memberships: known.memberships.clone(),
+            unapproved: person.unapproved,
+            sign_on: person.sign_on,
+            app: Some(person.app),
+        }))
+    }
 }
 
 impl Standing {
@@ -217,7 +237,7 @@ impl Steps {
                     "{organization} has not approved Sundial, so GitHub does not tell Sundial that you belong to it."
                 ),
                 &format!("Ask an owner of {organization} to approve Sundial, under “Organization access”"),
-                Some(&hidden.url),
+                Some(hidden.link.as_str()),
             );
         }
         self.pass(
@@ -239,7 +259,7 @@ impl Steps {
                     "GitHub does not tell Sundial that you belong to {organization} before you have signed on with it."
                 ),
                 &format!("Sign on with {organization} at GitHub, then sign in here again"),
-                Some(&hidden.url),
+                Some(hidden.link.as_str()),
             );
         }
         self.pass(
@@ -251,7 +271,7 @@ impl Steps {
                 Check::Membership,
                 "GitHub shows Sundial no organisation that you belong to. One that has not approved Sundial is not shown.",
                 "Accept your organisation's invitation, or ask one of its owners to approve Sundial",
-                seen.approval(),
+                seen.app.as_ref().map(Url::as_str),
             );
         }
         let yours = listed(&organizations);
@@ -263,8 +283,9 @@ impl Steps {
                     "No tenant of this name has an access rule for {yours}. Other organisations of yours, that have not \
                      approved Sundial, are not shown."
                 ),
-                "Check the tenant's name, or ask its administrator for a rule for your organisation",
-                None,
+                "Check the tenant's name, ask its administrator for a rule for your organisation, or an owner of yours to \
+                 approve Sundial",
+                seen.app.as_ref().map(Url::as_str),
             );
         }
         let named: Vec<String> = rules.iter().map(|rule| rule.organization.clone()).collect();
@@ -289,13 +310,6 @@ impl Steps {
         let opens: Vec<String> = opens.map(described).collect();
         self.pass(Check::Team, &format!("It is open to {}.", listed(&opens)));
         Some(role)
-    }
-}
-
-impl Seen {
-    /// Where organisations' approval is seen and asked for.
-    fn approval(&self) -> Option<&str> {
-        None
     }
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, TypeDirect
 use crate::{
     access::{
         change::{self, Change},
-        explain::{self, Check, Seen, Standing},
+        explain::{self, Check, Standing},
         rule::{Given, Rules},
         store::{self, By},
     },
@@ -158,21 +158,22 @@ impl AccessQuery {
 /// What is known of the asker, for whom `tenant` matters only as the one that an ingest token is for.
 async fn standing(ctx: &Context<'_>, tenant: &str) -> Result<Standing> {
     let asker = ctx.asker()?;
-    if let Some(refusal) = asker.refusal() {
-        return Ok(Standing::Refused(refusal.to_string()));
-    }
-    let Some(principal) = asker.viewer() else {
-        return Ok(Standing::Nobody);
-    };
-    let Some(person) = principal.as_person() else {
+    if asker.viewer().is_some_and(|of| of.as_token().is_some()) {
         let scope = ctx.scope(tenant).await?;
         return Ok(Standing::Machine(scope.map(|scope| scope.role())));
-    };
-    Ok(Standing::Person(Seen {
-        login: person.login.clone(),
-        memberships: person.memberships.clone(),
-        ..Seen::default()
-    }))
+    }
+    if asker.viewer().is_none() && asker.refusal().is_none() {
+        return Ok(Standing::Nobody);
+    }
+    match asker.facts().await {
+        Ok(facts) => facts.try_into(),
+        // The reason that the door had for it, where there is nothing that GitHub could be asked about.
+        Err(error @ (Error::Unauthenticated(_) | Error::BadInput(_))) => {
+            let refusal = asker.refusal().unwrap_or(&error);
+            Ok(Standing::Refused(refusal.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What can be done with access.

@@ -53,6 +53,8 @@ pub struct PersonFacts {
     /// Organisations that the person belongs to for all to see, and that keep that from Sundial: they
     /// have not approved the app. There may be others, of which GitHub shows nobody anything.
     pub unapproved: Vec<Hidden>,
+    /// Where the person sees which organisations have approved the app, and asks for it.
+    pub app: Url,
 }
 
 /// An organisation that keeps its members from Sundial.
@@ -153,6 +155,7 @@ impl Identity {
         };
         let held = &person.memberships.organizations;
         Ok(Facts::Person(PersonFacts {
+            app: app.links.app.clone(),
             membership: app.links.fact(name, membership)?,
             sign_on: app.links.sign_ons(&owner.sign_on, &shown)?,
             unapproved: app.links.unapproved(held, &owner.sign_on, &shown),

@@ -138,6 +138,11 @@ impl TestApp {
             .issue_token(login, "read:user read:org", &self.client_id)
     }
 
+    /// The same, and it may not be used to read memberships.
+    pub fn narrow_person(&self, login: &str) -> String {
+        self.github.issue_token(login, "read:user", &self.client_id)
+    }
+
     /// Tells the server to stop.
     pub fn stop(&self) {
         self.stop.send_replace(true);

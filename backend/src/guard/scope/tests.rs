@@ -45,8 +45,9 @@ fn member(organization: &str) -> Principal {
 #[tokio::test]
 async fn role_that_is_not_held_is_not_given() {
     let (pool, _folder) = founded().await;
-    let snapshot = pool.snapshot();
-    let viewer = snapshot.enter(&member("viewers"), "a-prod").await.unwrap();
+    let member = member("viewers");
+    let snapshot = pool.snapshot(Some(&member));
+    let viewer = snapshot.enter(&member, "a-prod").await.unwrap();
     assert!(viewer.at_least::<Viewer>().is_ok());
     for refused in [
         viewer.at_least::<Editor>().err(),
@@ -59,8 +60,9 @@ async fn role_that_is_not_held_is_not_given() {
 #[tokio::test]
 async fn administrator_that_reads_does_not_write() {
     let (pool, _folder) = founded().await;
-    let snapshot = pool.snapshot();
-    let reading = snapshot.enter(&member("admins"), "a-prod").await.unwrap();
+    let member = member("admins");
+    let snapshot = pool.snapshot(Some(&member));
+    let reading = snapshot.enter(&member, "a-prod").await.unwrap();
     let scope = reading.at_least::<Admin>().unwrap();
     let rules = || scope.find::<access_rule::Entity>().all();
     assert_eq!(rules().await.unwrap().len(), 2);

@@ -9,6 +9,7 @@ on_each_fence! {
     foreign_and_absent_tenants_are_explained_alike,
     wrong_team_is_told_to_members_alone,
     each_standing_is_explained,
+    what_github_withholds_is_explained,
     proof_that_does_not_count_opens_the_explanation_alone,
 }
 
@@ -131,6 +132,66 @@ async fn each_standing_is_explained(app: TestApp) {
             assert_eq!(last["url"], "/auth/login");
         }
     }
+}
+
+async fn what_github_withholds_is_explained(app: TestApp) {
+    let narrow = app.narrow_person("viewer");
+    let told = explained(&app, &narrow, PROD).await;
+    assert_eq!(told["failed"]["check"], "SCOPE", "{told}");
+    assert_eq!(told["steps"][1]["url"], "/auth/login");
+
+    // Of an organisation that a rule names, and that the person is seen to belong to.
+    app.github.set_memberships("kept", &["mcce/g1-viewers"]);
+    app.github.set_public("kept", &["mcce"]);
+    app.github.set_unapproved(&["mcce"]);
+    let kept = app.person("kept");
+    let told = explained(&app, &kept, PROD).await;
+    assert_eq!(told["failed"]["check"], "ORGANIZATION_APPROVAL", "{told}");
+    let step = &told["steps"][2];
+    assert!(
+        step["words"]
+            .as_str()
+            .unwrap()
+            .starts_with("mcce has not approved")
+    );
+    let page = format!("{}/settings/connections/applications/", app.github.url());
+    assert!(step["url"].as_str().unwrap().starts_with(&page), "{step}");
+    // It is no reason why another tenant is closed.
+    let told = explained(&app, &kept, FOREIGN).await;
+    assert_eq!(told["failed"]["check"], "RULE", "{told}");
+    assert_eq!(told, explained(&app, &kept, ABSENT).await);
+    // Of one that shows nobody its members, only that there may be one is told.
+    app.github.set_memberships("hidden", &["mcce/g1-viewers"]);
+    let hidden = app.person("hidden");
+    let told = explained(&app, &hidden, PROD).await;
+    assert_eq!(told["failed"]["check"], "MEMBERSHIP", "{told}");
+    assert!(
+        told["steps"][4]["url"].as_str().unwrap().starts_with(&page),
+        "{told}"
+    );
+    assert_eq!(told, explained(&app, &hidden, ABSENT).await);
+
+    app.github.set_unapproved(&[]);
+    app.github.set_sign_on(&["mcce"]);
+    app.github.set_memberships("signs", &["mcce/g1-viewers"]);
+    app.github.set_public("signs", &["mcce"]);
+    let told = explained(&app, &app.person("signs"), PROD).await;
+    assert_eq!(told["failed"]["check"], "SINGLE_SIGN_ON", "{told}");
+    let step = &told["steps"][3];
+    assert!(
+        step["words"].as_str().unwrap().contains("mcce before"),
+        "{step}"
+    );
+    assert_eq!(step["url"], format!("{}/orgs/mcce/sso", app.github.url()));
+    // Nobody shows which organisation it is: it is told of whatever tenant.
+    app.github.set_memberships("veiled", &["mcce/g1-viewers"]);
+    let veiled = app.person("veiled");
+    let told = explained(&app, &veiled, PROD).await;
+    assert_eq!(told["failed"]["check"], "SINGLE_SIGN_ON", "{told}");
+    for tenant in [FOREIGN, ABSENT] {
+        assert_eq!(told, explained(&app, &veiled, tenant).await);
+    }
+    assert!(!told.to_string().contains("mcce"), "{told}");
 }
 
 async fn proof_that_does_not_count_opens_the_explanation_alone(app: TestApp) {
