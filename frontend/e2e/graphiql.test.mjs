@@ -40,3 +40,16 @@ test("a query and a subscription run as who is signed in, and no request leaves 
   assert.deepEqual([page.problems, page.foreign], [[], []]);
   await page.context().close();
 });
+
+test("on a phone the answer stands under the question, and who is not signed in finds the way", async () => {
+  const page = await stage.page({ width: 360, height: 740 });
+  await page.goto(`${stage.url}/graphiql?tenant=${PROD}`);
+  const way = page.getByRole("link", { name: "Sign in" });
+  await way.waitFor();
+  assert.equal(await way.getAttribute("href"), `/auth/login?return_to=${encodeURIComponent(`/graphiql?tenant=${PROD}`)}`);
+  const [question, answer] = [await page.locator(".graphiql-editors").boundingBox(), await page.locator(".graphiql-response").boundingBox()];
+  assert.ok(answer.width > 240 && answer.height > 150 && answer.y >= question.y + question.height, JSON.stringify({ question, answer }));
+  const title = await page.locator(".graphiql-logo").boundingBox();
+  assert.ok(title.x + title.width <= 360 && title.y >= 0 && title.height < 40, JSON.stringify(title));
+  await page.context().close();
+});

@@ -1,5 +1,6 @@
 // How the page looks and reads: contrast, names, widths, policy. axe-core finds what a machine can find.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -70,6 +71,40 @@ test("no width from a phone to a wall scrolls sideways", async () => {
   await page.context().close();
 });
 
+test("a phone scrolls the content and nothing else", async () => {
+  for (const path of [`/t/${PROD}`, `/t/${PROD}?view=table`]) {
+    const page = await stage.as("admin", path, { width: 360, height: 740 });
+    await page.locator(".uplot canvas, .points tbody tr").first().waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollHeight), 740);
+    await page.context().close();
+  }
+});
+
+test("what is said when the page cannot start is readable", async () => {
+  const page = await stage.page({ width: 1440 });
+  await page.route("**/*.wasm", (route) => route.abort());
+  await page.goto(stage.url);
+  const words = page.locator("#boot-failed p");
+  await words.waitFor();
+  assert.ok((await words.boundingBox()).width > 600);
+  await page.context().close();
+
+  const plain = await (await stage.browser.newContext({ javaScriptEnabled: false, viewport: { width: 360, height: 740 } })).newPage();
+  await plain.goto(stage.url);
+  assert.ok((await plain.locator("noscript p").boundingBox()).width > 200);
+  await plain.context().close();
+});
+
+test("the button that copies is called so", async () => {
+  const page = await stage.as("stranger");
+  await page.locator(".code button").first().waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const { nodes } = await devtools.send("Accessibility.getFullAXTree");
+  const names = nodes.filter(({ role }) => role?.value === "button").map(({ name }) => name?.value);
+  assert.ok(names.includes("Copy"), names.join());
+  await page.context().close();
+});
+
 test("everything is reached by keyboard", async () => {
   const page = await stage.as("admin", `/t/${PROD}`);
   await page.locator(".uplot canvas").waitFor();
@@ -99,5 +134,9 @@ test("the page runs under a policy without unsafe-inline, from hashed files that
     const file = await fetch(stage.url + path);
     assert.equal(file.status, 200);
     assert.match(file.headers.get("cache-control") ?? "", /immutable/, path);
+    if (/sundial-web/.test(path)) {
+      const bytes = Buffer.from(await file.arrayBuffer());
+      assert.ok(path.includes(createHash("sha256").update(bytes).digest("hex").slice(0, 16)), `${path} is not named by its bytes`);
+    }
   }
 });

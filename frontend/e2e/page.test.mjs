@@ -123,6 +123,64 @@ test("the address holds range, series and view", async () => {
   await page.context().close();
 });
 
+test("Back undoes what was chosen", async () => {
+  const page = await stage.as("admin", `/t/${PROD}`);
+  await until("series are listed", async () => (await page.locator(".choose").count()) > 1);
+  const first = await page.locator("#chart").textContent();
+  await page.locator(".choose").nth(1).click();
+  await until("another is on the chart", async () => (await page.locator("#chart").textContent()) !== first);
+  await page.locator("label", { hasText: "Table" }).click();
+  await page.locator(".points").waitFor();
+  await page.goBack();
+  await page.locator(".uplot canvas").waitFor();
+  await page.goBack();
+  await until("the first is on the chart", async () => (await page.locator("#chart").textContent()) === first);
+  await page.context().close();
+});
+
+test("buckets of a histogram are one row that opens, and what is chosen far down is in sight", async () => {
+  const page = await stage.as("admin", `/t/${TEST}`);
+  const buckets = Array.from({ length: 30 }, (_, index) => `e2e.size_bucket{le="${index + 1}",producer="clock"}`);
+  const others = Array.from({ length: 40 }, (_, index) => `e2e.far_down_${index + 10}{producer="clock"}`);
+  const batches = [...buckets, ...others].map((series) => `{series: ${JSON.stringify(series)}, times: ["${new Date().toISOString()}"], values: [1]}`);
+  const answer = await graphql(page, `mutation { ingest(tenant: "${TEST}", batches: [${batches}]) { points } }`);
+  assert.equal(answer.errors, undefined);
+  const fold = page.getByRole("button", { name: "e2e.size_bucket" });
+  await fold.waitFor();
+  assert.equal(await page.getByRole("button", { name: 'le="30"' }).count(), 0);
+  await fold.click();
+  assert.equal(await fold.getAttribute("aria-expanded"), "true");
+  assert.equal(await page.getByRole("button", { name: /^le=/ }).count(), 30);
+  await page.getByText('All have producer="clock"').waitFor();
+
+  for (const [width, height] of [[1440, 900], [360, 740]]) {
+    await page.setViewportSize({ width, height });
+    const last = page.locator(".choose").last();
+    await last.scrollIntoViewIfNeeded();
+    await last.click();
+    await until(`the chart is in sight at ${width}`, () =>
+      page.evaluate(() => {
+        const { top } = document.getElementById("chart").getBoundingClientRect();
+        return top >= 48 && top < innerHeight / 2;
+      }),
+    );
+    await page.goBack();
+  }
+  await page.context().close();
+});
+
+test("the other tenant is entered by keyboard where its content begins", async () => {
+  const page = await stage.as("admin", `/t/${PROD}`);
+  const button = page.getByRole("button", { name: `Tenant PROD ${PROD}` });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#switch").getByRole("link", { name: TEST }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`**/t/${TEST}`);
+  await until("the content has the focus", () => page.evaluate(() => document.activeElement?.id === "main"));
+  await page.context().close();
+});
+
 test("wide ranges are drawn from windows, and grow too", async () => {
   const page = await stage.as("admin", `/t/${PROD}?range=24h`);
   await page.getByText("windows of 2 min").waitFor();

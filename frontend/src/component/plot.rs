@@ -155,8 +155,8 @@ fn options(host: &HtmlElement, style: &Style) -> JsValue {
     };
     let mut line = json!({ "width": 1.25, "spanGaps": false, "points": { "show": true, "size": 4, "width": 0 } });
     if style.dashed {
-        line["dash"] = json!([4, 3]);
-        line["width"] = json!(1);
+        // Long dashes: where points are dense, the line turns more often than short ones repeat, and dissolves.
+        line["dash"] = json!([12, 3]);
     }
     let edge = json!({ "stroke": "transparent", "width": 0, "spanGaps": false, "points": { "show": false } });
     let mut series = vec![json!({}), line];
