@@ -80,20 +80,17 @@ pub fn folded(rows: &[Row]) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = Vec::with_capacity(rows.len());
     let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
-        let Some((_, histogram)) = bucket(&row.key) else {
+        let Some((bound, histogram)) = bucket(&row.key) else {
             entries.push(Entry::One(row));
             continue;
         };
         let place = *places.entry(histogram.clone()).or_insert(entries.len());
         match entries.get_mut(place) {
-            Some(Entry::Histogram(_, buckets)) => buckets.push(row),
+            Some(Entry::Histogram(_, buckets)) => {
+                let before = |row: &&Row| bucket(&row.key).is_some_and(|(other, _)| other < bound);
+                buckets.insert(buckets.partition_point(before), row);
+            }
             _ => entries.push(Entry::Histogram(histogram, vec![row])),
-        }
-    }
-    for entry in &mut entries {
-        if let Entry::Histogram(_, buckets) = entry {
-            let bound = |row: &&Row| bucket(&row.key).map_or(f64::INFINITY, |(bound, _)| bound);
-            buckets.sort_by(|one, other| bound(one).total_cmp(&bound(other)));
         }
     }
     entries
@@ -109,7 +106,11 @@ pub fn bucket(key: &str) -> Option<(f64, String)> {
     let labels = labels(key);
     let bound = labels.iter().find_map(|label| {
         let bound = label.strip_prefix("le=\"")?.strip_suffix('"')?;
-        bound.parse().ok()
+        match bound {
+            "+Inf" => Some(f64::INFINITY),
+            // The page has this parser already; the standard library's own would be downloaded beside it.
+            number => serde_json::from_str(number).ok(),
+        }
     })?;
     let others: Vec<&str> = labels
         .into_iter()
