@@ -4,7 +4,8 @@
 //! main      arguments
 //! command   a file each: serve, migrate, apply, token, schema, check
 //! api       the doors: GraphQL over HTTP and WebSocket, the page, health
-//! access tenant series point live request scalar   the features, and what they share
+//! access tenant series point token audit session   the features
+//! live request scalar   what they share
 //! identity  who is behind a request
 //! chunk     time data as compressed columns (pure)
 //! guard     the fence: owns the only database connection
@@ -16,6 +17,7 @@
 
 pub mod access;
 pub mod api;
+pub mod audit;
 pub mod chunk;
 pub mod command;
 pub mod config;
@@ -27,7 +29,9 @@ pub mod point;
 pub mod request;
 pub mod scalar;
 pub mod series;
+pub mod session;
 pub mod tenant;
+pub mod token;
 
 use axum::{
     Router,

@@ -12,7 +12,7 @@ use async_graphql::Context;
 
 use crate::{
     error::{Error, Result},
-    guard::{AtLeast, Editor, Pool, Principal, Snapshot, TenantScope, Viewer},
+    guard::{AtLeast, Editor, Person, Pool, Principal, Snapshot, TenantScope, Viewer},
     identity::{Facts, Identity, Proof},
 };
 
@@ -75,6 +75,27 @@ impl Asker {
     /// Who asks, if anybody said.
     pub fn viewer(&self) -> Option<&Principal> {
         self.principal.as_deref()
+    }
+
+    /// Whoever checks proof.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What was shown as proof.
+    pub fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// The person who asks.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when nobody said, [`Error::Forbidden`] when it is a machine.
+    pub fn person(&self) -> Result<&Person> {
+        let person = self.principal()?.as_person();
+        person.ok_or_else(|| {
+            Error::Forbidden("this is for people: an ingest token has no sign-in".into())
+        })
     }
 
     /// Who asks.

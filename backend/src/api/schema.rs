@@ -6,8 +6,8 @@ use std::{
 };
 
 use async_graphql::{
-    Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object, Request,
-    Response, Schema, ServerError, SimpleObject, Value, parser::types::OperationType,
+    ComplexObject, Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object,
+    Request, Response, Schema, ServerError, SimpleObject, Value, parser::types::OperationType,
 };
 
 use crate::{
@@ -18,7 +18,9 @@ use crate::{
     point::{graphql::PointMutation, subscription::PointSubscription},
     request::{ContextExt, now},
     scalar::DateTime,
+    session::graphql::{Session, SessionMutation, own},
     tenant::graphql::TenantQuery,
+    token::graphql::TokenMutation,
 };
 
 /// Fields within fields; the standard introspection query needs 15.
@@ -37,7 +39,12 @@ pub struct Query(General, TenantQuery, AccessQuery);
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(PointMutation, AccessMutation);
+pub struct Mutation(
+    PointMutation,
+    AccessMutation,
+    TokenMutation,
+    SessionMutation,
+);
 
 /// What can be followed.
 #[derive(MergedSubscription, Default)]
@@ -112,6 +119,7 @@ impl General {
 
 /// Who asks.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct Viewer {
     /// A person, or a machine's token.
     kind: ViewerKind,
@@ -124,6 +132,15 @@ struct Viewer {
     /// Organisations that GitHub lists for the person, in lower case. None can also mean that GitHub does not tell: an
     /// organisation that has not approved the app, or wants single sign-on first.
     organizations: Vec<String>,
+}
+
+#[ComplexObject]
+impl Viewer {
+    /// The browsers in which you have signed in, at most 100, the latest sign-in first. None for a token.
+    #[graphql(complexity = "5 + 100 * child_complexity.max(1)")]
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
+        own(ctx).await
+    }
 }
 
 /// What kind of asker it is.

@@ -19,7 +19,7 @@ use crate::{
     api::{
         document,
         limit::Address,
-        schema::{execute, finish, is_request_error, refusal},
+        schema::{execute, is_request_error, refusal},
     },
     error::Error,
     identity::Proof,
@@ -334,7 +334,6 @@ impl Connection {
                 inbox.send(sent).await.is_ok()
             };
             while let Some(response) = responses.next().await {
-                let response = finish(response);
                 // An error without a result ends the operation; one beside a result is part of it.
                 if is_request_error(&response) || ends(&response) {
                     let errors = response.errors;

@@ -121,7 +121,7 @@ impl fmt::Display for Every {
 /// Windows have numbers, ascending with time. That of 1970-01-01 is 0.
 impl Every {
     /// About how long a window is, in µs; exact unless it goes by the calendar.
-    pub(super) fn about(self) -> i64 {
+    pub fn about(self) -> i64 {
         self.count * self.unit.micros()
     }
 

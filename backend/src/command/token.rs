@@ -13,7 +13,7 @@ use crate::{
     guard::system,
     identity::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
     request::now,
-    series::SeriesMatch,
+    series::limit::patterns,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -110,13 +110,10 @@ pub async fn run(command: Token) -> Result<()> {
             name, days, series, ..
         } => {
             let name = TokenName::try_from(name)?;
-            for pattern in &series {
-                pattern
-                    .parse::<SeriesMatch>()
-                    .map_err(|error| Error::bad_input(format!("--series {pattern}: {error}")))?;
-            }
-            let limit = (!series.is_empty()).then_some(series.as_slice());
-            let (id, token) = create_token(&scope, &name, limit, expiry(days), now).await?;
+            let limit = (!series.is_empty()).then(|| patterns(&series));
+            let limit = limit.transpose()?;
+            let (id, token) =
+                create_token(&scope, &name, limit.as_deref(), expiry(days), now).await?;
             scope.commit().await?;
             show(id, &token)?;
         }

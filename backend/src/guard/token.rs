@@ -62,6 +62,18 @@ impl TenantScope<Admin> {
             .await
     }
 
+    /// Removes the ingest token numbered `id`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub(crate) async fn remove_token(&self, id: i32) -> Result<()> {
+        self.delete::<ingest_token::Entity>()
+            .filter(ingest_token::Column::Id.eq(id))
+            .all()
+            .await?;
+        Ok(())
+    }
+
     /// Has the ingest token numbered `id` refused from `now` on.
     ///
     /// # Errors

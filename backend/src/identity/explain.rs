@@ -15,7 +15,6 @@ use crate::{
         Identity, Proof,
         github::{Fault, Membership, Organization, below},
         ingest_token, is_github_token, now, session,
-        site::CookieKind,
     },
 };
 
@@ -170,8 +169,7 @@ impl Identity {
     ) -> Result<(SecretString, Option<session::Session>)> {
         match proof {
             Proof::Cookie(cookies) => {
-                let site = &self.0.site;
-                if let Some(value) = site.cookie(CookieKind::Session, cookies.expose_secret()) {
+                if let Some(value) = self.session_cookie(cookies.expose_secret())? {
                     let session = session::find(&self.0.pool, value, now()).await?;
                     return Ok((session.github_token.clone(), Some(session)));
                 }

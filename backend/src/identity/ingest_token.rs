@@ -6,6 +6,7 @@
 //!
 //! Invariant: a token is shown once, when it is made. The database knows its SHA-256 alone.
 
+use jiff::Timestamp;
 use rand::{Rng, distr::Alphanumeric};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -23,6 +24,9 @@ pub const PREFIX: &str = "sdl_";
 
 /// Random characters: 43 × log₂ 62 = 256 bits.
 const RANDOM: usize = 43;
+/// Most tokens that a tenant keeps.
+pub const MOST_TOKENS: usize = 500;
+
 /// Characters of the checksum: 62⁶ > 2³².
 const CHECKSUM: usize = 6;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -70,7 +74,7 @@ impl TokenName {
 /// once the scope is committed. The number comes with it.
 ///
 /// # Errors
-/// [`Error::BadInput`] when `expires_at` is not after `now`.
+/// [`Error::BadInput`] when `expires_at` is not after `now`, [`Error::Conflict`] when [`MOST_TOKENS`] others count.
 pub async fn create_token(
     scope: &TenantScope<Admin>,
     name: &TokenName,
@@ -78,10 +82,15 @@ pub async fn create_token(
     expires_at: Option<i64>,
     now: i64,
 ) -> Result<(i32, SecretString)> {
-    let series = series.map(|patterns| patterns.join("\n"));
-    let (id, token) = make(scope, name, series, expires_at, now).await?;
-    let subject = subject(id, name.as_str());
-    scope.audit(Action::TokenCreated, &subject, "", now).await?;
+    let limit = series.map(|patterns| patterns.join("\n"));
+    let (id, token) = make(scope, name, limit, expires_at, now).await?;
+    let limit = series.map(|patterns| format!("limited to {}", patterns.join(", ")));
+    let expiry = expires_at.map(|at| format!("refused from {} on", time(at)));
+    let detail: Vec<String> = limit.into_iter().chain(expiry).collect();
+    let (subject, detail) = (subject(id, name.as_str()), detail.join("\n"));
+    scope
+        .audit(Action::TokenCreated, &subject, &detail, now)
+        .await?;
     Ok((id, token))
 }
 
@@ -101,6 +110,18 @@ async fn make(
     let id = scope
         .add_token(name.as_str(), hash(&token), series, expires_at, now)
         .await?;
+    // After it is added, so that of two that come at once the second sees the first.
+    let kept = scope.tokens().await?;
+    if kept.len() > MOST_TOKENS {
+        // What was done with it stays in the audit log.
+        let over = kept.iter().find(|token| check(token, now).is_err());
+        let over = over.ok_or_else(|| {
+            Error::Conflict(format!(
+                "this tenant has {MOST_TOKENS} ingest tokens that count: revoke one first"
+            ))
+        })?;
+        scope.remove_token(over.id).await?;
+    }
     tracing::info!(
         tenant = scope.tenant().slug,
         token.id = id,
@@ -109,17 +130,30 @@ async fn make(
     Ok((id, token))
 }
 
+/// A time as the audit log names it.
+fn time(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |time| time.to_string())
+}
+
 /// A token as the audit log names it.
 fn subject(id: i32, name: &str) -> String {
     format!("ingest token {id} ({name})")
 }
 
-/// The scope's tenant's tokens, the oldest first, those included that count no more.
+/// The scope's tenant's tokens, at most [`MOST_TOKENS`], the oldest first, those included that count no more.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
 pub async fn list_tokens(scope: &TenantScope<Admin>) -> Result<Vec<ingest_token::Model>> {
     scope.tokens().await
+}
+
+/// The token numbered `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the tenant has none of that number.
+pub async fn find_token(scope: &TenantScope<Admin>, id: i32) -> Result<ingest_token::Model> {
+    scope.token(id).await
 }
 
 /// Has the token numbered `id` refused from `now` on. Revoking twice is revoking once.
@@ -163,13 +197,12 @@ pub async fn rotate_token(
     }
     let name = TokenName(old.name);
     let (new, token) = make(scope, &name, old.series, expires_at, now).await?;
-    scope
-        .expire_token(id, now.saturating_add(overlap.max(0)))
-        .await?;
-    let (subject, detail) = (
-        subject(id, name.as_str()),
-        format!("by {}", subject(new, name.as_str())),
-    );
+    let end = now.saturating_add(overlap.max(0));
+    let end = old.expires_at.map_or(end, |at| at.min(end));
+    scope.expire_token(id, end).await?;
+    let successor = subject(new, name.as_str());
+    let detail = format!("by {successor}; refused from {} on", time(end));
+    let subject = subject(id, name.as_str());
     scope
         .audit(Action::TokenRotated, &subject, &detail, now)
         .await?;

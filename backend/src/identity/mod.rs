@@ -40,10 +40,13 @@ use url::Url;
 
 pub use crate::identity::{
     explain::{Facts, Hidden, MembershipFact, PersonFacts},
-    ingest_token::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
+    ingest_token::{
+        MOST_TOKENS, TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token,
+    },
     people::Lifetimes,
     proof::Proof,
     router::Refused,
+    session::{MOST_SESSIONS, OwnSession},
 };
 
 use crate::{
@@ -58,7 +61,7 @@ use crate::{
         people::{Owner, People},
         router::Answer,
         seal::Key,
-        site::{CookieKind, Site},
+        site::{Ambiguous, CookieKind, Site},
         webhook::Webhook,
     },
 };
@@ -145,7 +148,7 @@ impl Identity {
             Proof::Nothing => Ok(None),
             Proof::Cookie(cookies) => {
                 let cookies = cookies.expose_secret();
-                match self.0.site.cookie(CookieKind::Session, cookies) {
+                match self.session_cookie(cookies)? {
                     Some(value) => self.browser(value, now).await.map(Some),
                     None => Ok(None),
                 }
@@ -172,6 +175,11 @@ impl Identity {
     /// cookie must: a browser sends it along whoever made it ask.
     pub fn is_same_origin(&self, headers: &HeaderMap) -> bool {
         self.0.site.is_same_origin(headers)
+    }
+
+    fn session_cookie<'a>(&self, cookies: &'a str) -> Result<Option<&'a str>> {
+        let value = self.0.site.cookie(CookieKind::Session, cookies);
+        value.map_err(|Ambiguous| Error::Unauthenticated(TWICE))
     }
 
     async fn browser(&self, value: &str, now: i64) -> Result<Arc<Principal>> {
@@ -250,6 +258,8 @@ impl Identity {
             .0
             .site
             .cookie(CookieKind::Login, cookies)
+            .ok()
+            .flatten()
             .ok_or(Stop::Mismatch)?;
         let state = answer.state.ok_or(Stop::Mismatch)?;
         let login = Login::open(&app.login_key, value, state.expose_secret(), now)?;
@@ -291,7 +301,7 @@ impl Identity {
         let person = principal
             .as_person()
             .ok_or_else(|| Error::Internal("a GitHub token is of no person".into()))?;
-        if let Some(value) = self.0.site.cookie(CookieKind::Session, cookies) {
+        for value in self.0.site.cookies(CookieKind::Session, cookies) {
             session::end(&self.0.pool, value).await?;
         }
         let secret = session::begin(&self.0.pool, person, &token, user_agent, now).await?;
@@ -343,6 +353,8 @@ impl App {
 
 const NOT_CONFIGURED: &str = "no GitHub sign-in is set up here, so only ingest tokens count: the operator \
     sets SUNDIAL_GITHUB_CLIENT_ID and its secret";
+const TWICE: &str = "two session cookies came along, and only one can be Sundial's own, so neither counts: delete \
+    this site's cookies in the browser, then sign in again at /auth/login";
 const UNKNOWN_KIND: &str = "the Authorization header must be `Bearer` and an ingest token (sdl_…) or a \
     GitHub token of Sundial's own sign-in (gho_…); personal access tokens can't be checked";
 

@@ -132,7 +132,7 @@ async fn logout(State(identity): State<Identity>, headers: HeaderMap) -> Respons
         let words = "Signing out must come from Sundial's own page: open it and choose Sign out.\n";
         return (StatusCode::FORBIDDEN, words).into_response();
     }
-    if let Some(value) = site.cookie(CookieKind::Session, &cookies(&headers)) {
+    for value in site.cookies(CookieKind::Session, &cookies(&headers)) {
         match session::end(&identity.0.pool, value).await {
             Ok(Some(id)) => tracing::info!(account.id = id, "signed out account {id}"),
             Ok(None) => {}

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::{Error, Result},
     guard::{
-        Person, Pool, Principal, system,
+        Person, Pool, Principal, Snapshot, system,
         table::{account, session},
     },
-    identity::{MINUTE, seal::Key},
+    identity::{Identity, MINUTE, Proof, now, seal::Key},
 };
 
 /// A session ends this long after its last request, µs.
@@ -21,10 +21,14 @@ pub(super) const IDLE: i64 = 7 * 24 * 60 * MINUTE;
 /// A session ends this long after its sign-in whatever happens, µs.
 pub(super) const LIFE: i64 = 30 * 24 * 60 * MINUTE;
 
+/// Most sessions of one person: the longest ago signed in ends when another begins.
+pub const MOST_SESSIONS: usize = 100;
+
 /// Most bytes that are kept of what a browser calls itself.
 const USER_AGENT: usize = 200;
 
 const PURPOSE: &str = "sundial: GitHub token of a session";
+const ID_PURPOSE: &str = "sundial: id of a session";
 const ENDED: Error =
     Error::Unauthenticated("your session is unknown or has ended: sign in again at /auth/login");
 
@@ -41,6 +45,23 @@ pub(super) struct Session {
     pub(super) github_token: SecretString,
     /// Last request, to the minute, µs since 1970 UTC.
     pub(super) used_at: i64,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSession {
+    /// Names it among the sessions of its owner, and opens nothing.
+    pub id: String,
+    /// Sign-in, µs since 1970 UTC.
+    pub created_at: i64,
+    /// Last request, to the minute, µs since 1970 UTC.
+    pub used_at: i64,
+    /// When it ends if no further request comes, µs since 1970 UTC.
+    pub expires_at: i64,
+    /// What the browser called itself at sign-in.
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
 }
 
 impl Secret {
@@ -113,6 +134,15 @@ pub(super) async fn begin(
         expires_at: now + LIFE,
     };
     system::begin_session(pool, account(person, now), row).await?;
+    let known = system::sessions_of(&pool.snapshot(None), person.account_id).await?;
+    let over: Vec<Vec<u8>> = known
+        .into_iter()
+        .skip(MOST_SESSIONS)
+        .map(|row| row.hash)
+        .collect();
+    if !over.is_empty() {
+        system::end_sessions(pool, person.account_id, over).await?;
+    }
     Ok(secret)
 }
 
@@ -149,7 +179,108 @@ pub(super) async fn find(pool: &Pool, value: &str, now: i64) -> Result<Session> 
 }
 
 fn counts(row: &session::Model, now: i64) -> bool {
-    now < row.expires_at && now < row.used_at + IDLE
+    now < end_of(row)
+}
+
+/// When a session ends if no further request comes.
+fn end_of(row: &session::Model) -> i64 {
+    row.expires_at.min(row.used_at.saturating_add(IDLE))
+}
+
+/// Names a session among those of its owner: not the hash, which is the database's to know.
+fn id_of(hash: &[u8]) -> String {
+    let digest = Sha256::new_with_prefix(ID_PURPOSE)
+        .chain_update(hash)
+        .finalize();
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..16])
+}
+
+impl Identity {
+    /// The sessions of `person` that count, at most [`MOST_SESSIONS`], the latest sign-in first. The current one is that
+    /// of `proof`, if it is a cookie.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn sessions(
+        &self,
+        snapshot: &Snapshot,
+        person: &Person,
+        proof: &Proof,
+    ) -> Result<Vec<OwnSession>> {
+        let known = self.counting(snapshot, person, now()).await?;
+        let current = self.session_in(proof);
+        let shown = known.into_iter().map(|row| OwnSession {
+            id: id_of(&row.hash),
+            created_at: row.created_at,
+            used_at: row.used_at,
+            expires_at: end_of(&row),
+            current: current.as_deref() == Some(row.hash.as_slice()),
+            user_agent: row.user_agent,
+        });
+        Ok(shown.collect())
+    }
+
+    /// Ends the session of `person` that `id` names: refused from the next request on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the person has none of that id.
+    pub async fn end_session(&self, person: &Person, id: &str) -> Result<()> {
+        let named = |hash: &[u8]| id_of(hash) == id;
+        if self.end_where(person, named).await? == 0 {
+            return Err(Error::NotFound("session"));
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of `person`, but that of `proof` if `keep_current`, and tells how many those were.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn end_sessions(
+        &self,
+        person: &Person,
+        proof: &Proof,
+        keep_current: bool,
+    ) -> Result<u64> {
+        let kept = self.session_in(proof).filter(|_| keep_current);
+        self.end_where(person, |hash| kept.as_deref() != Some(hash))
+            .await
+    }
+
+    async fn end_where(&self, person: &Person, wanted: impl Fn(&[u8]) -> bool) -> Result<u64> {
+        let pool = &self.0.pool;
+        let known = self.counting(&pool.snapshot(None), person, now()).await?;
+        let hashes = known.into_iter().map(|row| row.hash);
+        let hashes: Vec<Vec<u8>> = hashes.filter(|hash| wanted(hash)).collect();
+        let ended = system::end_sessions(pool, person.account_id, hashes).await?;
+        let id = person.account_id;
+        tracing::info!(
+            account.id = id,
+            ended,
+            "ended {ended} sessions of account {id}"
+        );
+        Ok(ended)
+    }
+
+    async fn counting(
+        &self,
+        snapshot: &Snapshot,
+        person: &Person,
+        now: i64,
+    ) -> Result<Vec<session::Model>> {
+        let mut known = system::sessions_of(snapshot, person.account_id).await?;
+        known.retain(|row| counts(row, now));
+        Ok(known)
+    }
+
+    /// The hash of the session that `proof` shows.
+    fn session_in(&self, proof: &Proof) -> Option<Vec<u8>> {
+        let Proof::Cookie(cookies) = proof else {
+            return None;
+        };
+        let value = self.session_cookie(cookies.expose_secret()).ok()??;
+        Some(Secret::of_cookie(value)?.hash())
+    }
 }
 
 /// Ends the session whose cookie's value is `value`, and tells whose it was; none such: nothing to do.

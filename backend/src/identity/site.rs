@@ -18,6 +18,9 @@ pub(super) const PLAIN_COOKIE: &str = "sundial";
 /// below the 4,096 that browsers keep.
 const RETURN_TO: usize = 1_000;
 
+/// Most cookies of one name that are looked at: there should be one.
+const MOST_COOKIES: usize = 8;
+
 /// The address that people type.
 pub(super) struct Site {
     url: Url,
@@ -32,6 +35,10 @@ pub(super) enum CookieKind {
     /// The sign-in that is under way.
     Login,
 }
+
+/// Several cookies of one name: none of them counts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ambiguous;
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -135,15 +142,37 @@ impl Site {
         }
     }
 
-    /// The value of the cookie of `kind` in a `Cookie` header.
-    pub(super) fn cookie<'a>(&self, kind: CookieKind, header: &'a str) -> Option<&'a str> {
+    /// The values of the cookies of `kind` in a `Cookie` header, the first [`MOST_COOKIES`] of them.
+    pub(super) fn cookies<'a>(
+        &self,
+        kind: CookieKind,
+        header: &'a str,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
         let name = self.name(kind);
-        let mut pairs = header
+        let pairs = header
             .split(';')
             .filter_map(|pair| pair.trim().split_once('='));
         pairs
-            .find(|(known, _)| *known == name)
+            .filter(move |(known, _)| *known == name)
             .map(|(_, value)| value)
+            .take(MOST_COOKIES)
+    }
+
+    /// The value of the cookie of `kind` in a `Cookie` header.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] when there are several. A site sets one, so that another was planted, for a longer path say, and
+    /// whichever counted could be that one.
+    pub(super) fn cookie<'a>(
+        &self,
+        kind: CookieKind,
+        header: &'a str,
+    ) -> Result<Option<&'a str>, Ambiguous> {
+        let mut values = self.cookies(kind, header);
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Ambiguous),
+            (value, None) => Ok(value),
+        }
     }
 
     /// A `Set-Cookie` header that keeps `value`, of cookie characters, for `seconds`.
@@ -265,9 +294,24 @@ mod tests {
             "__Host-sundial=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60"
         );
         // A neighbouring host could plant the plain name.
-        assert_eq!(secure.cookie(CookieKind::Session, "sundial=planted"), None);
+        let read = |header| secure.cookie(CookieKind::Session, header);
+        assert_eq!(read("sundial=planted"), Ok(None));
         let both = "a=b; sundial=planted; __Host-sundial=abc";
-        assert_eq!(secure.cookie(CookieKind::Session, both), Some("abc"));
+        assert_eq!(read(both), Ok(Some("abc")));
+        assert_eq!(
+            read("__host-sundial=a; __Host-sundial =b; x__Host-sundial=c"),
+            Ok(None)
+        );
+        // A site sets one: of two, one was planted, and nobody can tell which.
+        for planted in ["other", "abc", ""] {
+            for twice in [
+                format!("__Host-sundial={planted}; __Host-sundial=abc"),
+                format!("__Host-sundial=abc; a=b;__Host-sundial={planted}"),
+            ] {
+                let read = secure.cookie(CookieKind::Session, &twice);
+                assert_eq!(read, Err(Ambiguous), "{twice}");
+            }
+        }
         let local = site("http://localhost:8080").unwrap();
         let set = local.set_cookie(CookieKind::Session, "abc", 60);
         assert_eq!(

@@ -206,7 +206,7 @@ impl Browser {
     }
 
     fn proof(&self) -> Proof {
-        let mut headers = axum::http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("cookie", self.cookie().parse().unwrap());
         Proof::of(&headers)
     }

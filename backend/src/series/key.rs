@@ -94,18 +94,45 @@ impl fmt::Display for SeriesKey {
         f.write_str(&self.name)?;
         for (index, (name, value)) in self.labels.iter().enumerate() {
             write!(f, "{}{name}=\"", if index == 0 { '{' } else { ',' })?;
-            for char in value.chars() {
-                match char {
-                    '\n' => f.write_str("\\n")?,
-                    '\\' => f.write_str("\\\\")?,
-                    '"' => f.write_str("\\\"")?,
-                    other => f.write_char(other)?,
-                }
-            }
+            write_value(f, value)?;
             f.write_char('"')?;
         }
         f.write_str(if self.labels.is_empty() { "" } else { "}" })
     }
+}
+
+/// The canonical form, on one line: labels in order of their names, no white space, `{}` where nothing is stated.
+impl fmt::Display for SeriesMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            f.write_str(&name.0.join("*"))?;
+        }
+        for (index, (name, value)) in self.labels.iter().enumerate() {
+            write!(f, "{}{name}=\"", if index == 0 { '{' } else { ',' })?;
+            for (index, part) in value.0.iter().enumerate() {
+                f.write_str(if index == 0 { "" } else { "*" })?;
+                for (index, text) in part.split('*').enumerate() {
+                    f.write_str(if index == 0 { "" } else { "\\*" })?;
+                    write_value(f, text)?;
+                }
+            }
+            f.write_char('"')?;
+        }
+        f.write_str(match (&self.name, self.labels.is_empty()) {
+            (Some(_), true) => "",
+            (None, true) => "{}",
+            (_, false) => "}",
+        })
+    }
+}
+
+fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
+    value.chars().try_for_each(|char| match char {
+        '\n' => f.write_str("\\n"),
+        '\\' => f.write_str("\\\\"),
+        '"' => f.write_str("\\\""),
+        other => f.write_char(other),
+    })
 }
 
 impl SeriesMatch {

@@ -3,6 +3,7 @@
 pub mod entity;
 pub mod graphql;
 pub mod key;
+pub mod limit;
 pub mod store;
 
 pub use key::{InvalidKey, SeriesKey, SeriesMatch};

@@ -11,6 +11,7 @@ use crate::{
         self,
         graphql::{AccessRule, requires},
     },
+    audit::graphql::{AuditEventConnection, AuditFilter, page},
     error::Result,
     guard::{
         Admin, TenantScope, Viewer, system,
@@ -23,6 +24,7 @@ use crate::{
         self, SeriesMatch,
         graphql::{Series, SeriesConnection, SeriesEdge},
     },
+    token::graphql::{IngestToken, all},
 };
 
 /// The most tenants or series in one page.
@@ -165,6 +167,29 @@ impl Tenant {
             started,
             more,
         ))
+    }
+
+    /// Ingest tokens, at most 500, the oldest first, those included that count no more.
+    #[graphql(
+        directive = requires::apply(Role::Admin),
+        complexity = "5 + 500 * child_complexity.max(1)"
+    )]
+    async fn tokens(&self) -> Result<Vec<IngestToken>> {
+        all(&self.scope.at_least::<Admin>()?).await
+    }
+
+    /// Who did what to the tenant, the newest first.
+    #[graphql(
+        directive = requires::apply(Role::Admin),
+        complexity = "5 + first.clamp(1, 500) as usize * child_complexity.max(1)"
+    )]
+    async fn audit_events(
+        &self,
+        #[graphql(desc = "How many, at most 500.", default = 50)] first: i32,
+        #[graphql(desc = "Go on behind this cursor, with the same filter.")] after: Option<String>,
+        #[graphql(desc = "Only these.")] filter: Option<AuditFilter>,
+    ) -> Result<AuditEventConnection> {
+        page(&self.scope.at_least::<Admin>()?, first, after, filter).await
     }
 }
 

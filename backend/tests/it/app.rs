@@ -55,12 +55,26 @@ pub struct TestApp {
     pub prod: String,
     pub test: String,
     pub foreign: String,
+    config: GithubConfig,
     client_id: String,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Another server on the same database.
+pub struct Replica {
+    pub url: Url,
+    _stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Replica {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -105,18 +119,11 @@ impl TestApp {
             webhook_secret: Some(WEBHOOK_SECRET.into()),
             webhook_secret_file: None,
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let identity =
-            Identity::with_lifetimes(&config, url.clone(), pool.clone(), lifetimes).unwrap();
         let (stop, stopping) = watch::channel(false);
+        let identity =
+            |url| Identity::with_lifetimes(&config, url, pool.clone(), lifetimes).unwrap();
         let limits = Limits::new(allowances, proxies);
-        let app = App::new(pool.clone(), identity, limits, stopping);
-        let server = tokio::spawn(async move {
-            let waiting = app.clone();
-            let stop = async move { waiting.stopping().await };
-            listen::serve(listener, sundial::app(app), CONNECTIONS, stop).await;
-        });
+        let (url, server) = serve(pool.clone(), identity, limits, stopping).await;
         TestApp {
             url,
             database,
@@ -126,8 +133,26 @@ impl TestApp {
             prod,
             test,
             foreign,
+            config,
             client_id: settings.client_id,
             stop,
+            server,
+        }
+    }
+
+    /// Another server on the same database, by the same GitHub.
+    pub async fn replica(&self) -> Replica {
+        let pool = Pool::open(&self.database.url.clone().into(), 4)
+            .await
+            .unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let identity = |url| Identity::new(&self.config, url, pool.clone()).unwrap();
+        let limits = Limits::new(Allowances::default(), 0);
+        let (url, server) = serve(pool.clone(), identity, limits, stopping).await;
+        let url = url.join("/graphql").unwrap();
+        Replica {
+            url,
+            _stop: stop,
             server,
         }
     }
@@ -216,6 +241,23 @@ impl TestApp {
     pub async fn operate(&self, tenant: &str) -> TenantScope<Admin> {
         system::operate(&self.pool, tenant).await.unwrap()
     }
+}
+
+async fn serve(
+    pool: Pool,
+    identity: impl Fn(Url) -> Identity,
+    limits: Limits,
+    stopping: watch::Receiver<bool>,
+) -> (Url, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let app = App::new(pool, identity(url.clone()), limits, stopping);
+    let server = tokio::spawn(async move {
+        let waiting = app.clone();
+        let stop = async move { waiting.stopping().await };
+        listen::serve(listener, sundial::app(app), CONNECTIONS, stop).await;
+    });
+    (url, server)
 }
 
 /// One batch of an ingest.

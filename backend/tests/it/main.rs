@@ -4,6 +4,7 @@
 //! app         a server of its own for each test, and who may ask it
 //! database    a database of its own for each test
 //! socket      a client of graphql-transport-ws
+//! browser     somebody who signs in, and has a cookie
 //! read write  points go in and come out
 //! refusal     input that can't be taken
 //! stranger    who may see what
@@ -13,6 +14,9 @@
 //! hostile     what is made to do harm
 //! limit       how much one may ask for
 //! access      who may enter, who is named by a change, and who is told why
+//! session     sign-ins, listed and ended
+//! token       ingest tokens, from making to refusal
+//! audit       who did what
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
 //! leak        requests dropped half-way
@@ -68,6 +72,8 @@ macro_rules! on_each_fence {
 
 mod access;
 mod app;
+mod audit;
+mod browser;
 mod database;
 mod durability;
 mod fence;
@@ -81,6 +87,8 @@ mod live;
 mod read;
 mod refusal;
 mod secret;
+mod session;
 mod socket;
 mod stranger;
+mod token;
 mod write;

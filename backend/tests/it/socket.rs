@@ -25,9 +25,25 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// A connection to `endpoint` that has not introduced itself.
     pub async fn open(endpoint: &Url) -> Self {
+        Socket::with(endpoint, &[]).await
+    }
+
+    /// A connection of the browser that has `cookie`, from the site's own page.
+    pub async fn by_cookie(endpoint: &Url, cookie: &str) -> Self {
+        let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin")];
+        let mut socket = Socket::with(endpoint, &headers).await;
+        socket.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    async fn with(endpoint: &Url, headers: &[(&'static str, &str)]) -> Self {
         let mut url = endpoint.clone();
         url.set_scheme("ws").unwrap();
         let mut request = url.as_str().into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
         let protocol = "graphql-transport-ws".parse().unwrap();
         request
             .headers_mut()

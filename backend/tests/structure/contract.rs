@@ -28,6 +28,8 @@ const BOUNDED: &[(&str, &str)] = &[
         "AccessExplanation.steps",
         "at most one of each of seven checks",
     ),
+    ("IngestToken.series", "at most 50, refused when it is made"),
+    ("Mutation.createToken(series)", "at most 50, refused above"),
     ("Mutation.ingest(batches)", "at most 10,000, refused above"),
     (
         "Mutation.setAccessRules(rules)",
@@ -55,10 +57,12 @@ const BOUNDED: &[(&str, &str)] = &[
         "at most 200, refused above",
     ),
     ("Tenant.accessRules", "at most 200"),
+    ("Tenant.tokens", "at most 500, kept so when one is made"),
     (
         "Viewer.organizations",
         "50 pages of 100, as many as are read from GitHub",
     ),
+    ("Viewer.sessions", "at most 100, kept so when one begins"),
     ("Windows.avg", "as many as starts"),
     ("Windows.count", "as many as starts"),
     ("Windows.first", "as many as starts"),

@@ -12,21 +12,24 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "crate", "api", "access", "tenant", "series", "point", "live", "request", "scalar",
-            "identity", "chunk", "guard", "config", "error",
+            "crate", "api", "access", "tenant", "series", "point", "token", "audit", "session",
+            "live", "request", "scalar", "identity", "chunk", "guard", "config", "error",
         ],
     ),
     (
         "api",
         &[
-            "crate", "access", "tenant", "series", "point", "live", "request", "scalar",
-            "identity", "guard", "error",
+            "crate", "access", "tenant", "series", "point", "token", "audit", "session", "live",
+            "request", "scalar", "identity", "guard", "error",
         ],
     ),
     ("access", FEATURE),
     ("tenant", FEATURE),
     ("series", FEATURE),
     ("point", FEATURE),
+    ("token", FEATURE),
+    ("audit", FEATURE),
+    ("session", FEATURE),
     ("live", FEATURE),
     ("request", FEATURE),
     ("scalar", FEATURE),
@@ -39,8 +42,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What a feature may name: the other features, and below.
 const FEATURE: &[&str] = &[
-    "access", "tenant", "series", "point", "live", "request", "scalar", "identity", "chunk",
-    "guard", "error",
+    "access", "tenant", "series", "point", "token", "audit", "session", "live", "request",
+    "scalar", "identity", "chunk", "guard", "error",
 ];
 
 /// What `source` names of the crate outside of its own module.

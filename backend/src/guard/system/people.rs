@@ -8,7 +8,7 @@ use sea_orm::{
 use crate::{
     error::Result,
     guard::{
-        Pool, filter,
+        Pool, Snapshot, filter,
         table::{account, session},
         transaction::{Fence, Key, Transaction},
     },
@@ -130,12 +130,15 @@ pub(crate) async fn note_session_use(pool: &Pool, hash: &[u8], now: i64) -> Resu
 ///
 /// # Errors
 /// [`crate::Error::Internal`] with the database's words.
-pub(crate) async fn sessions_of(pool: &Pool, account_id: i64) -> Result<Vec<session::Model>> {
-    let transaction = pool.read();
+pub(crate) async fn sessions_of(
+    snapshot: &Snapshot,
+    account_id: i64,
+) -> Result<Vec<session::Model>> {
+    let transaction = &snapshot.0;
     let fence = Fence::both(transaction.home(), Key::Account(account_id));
     let open = transaction.fenced(&fence).await?;
     let own = session::Entity::find()
-        .filter(own_sessions(&transaction))
+        .filter(own_sessions(transaction))
         .filter(filter::only(session::Column::AccountId.eq(account_id)))
         .order_by_desc(session::Column::CreatedAt)
         .order_by_asc(session::Column::Hash);

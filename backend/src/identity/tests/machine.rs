@@ -163,3 +163,33 @@ async fn last_use_is_noted_to_the_minute() {
     }
     eventually(|| async { used_at().await == Some(begun) }).await;
 }
+
+#[tokio::test]
+async fn tenant_keeps_no_more_tokens_than_it_may() {
+    let world = World::new().await;
+    let scope = world.tenant("mcce-g1-prod").await;
+    for _ in 0..MOST_TOKENS {
+        create_token(&scope, &named("clock"), None, None, 10)
+            .await
+            .unwrap();
+    }
+    scope.commit().await.unwrap();
+    let scope = world.tenant("mcce-g1-prod").await;
+    let over = create_token(&scope, &named("over"), None, None, 20).await;
+    assert_eq!(over.err().unwrap().code(), "CONFLICT");
+    drop(scope);
+    // One that counts no more makes room, and no other.
+    let scope = world.tenant("mcce-g1-prod").await;
+    revoke_token(&scope, 7, 20).await.unwrap();
+    create_token(&scope, &named("over"), None, None, 30)
+        .await
+        .unwrap();
+    let kept: Vec<i32> = list_tokens(&scope)
+        .await
+        .unwrap()
+        .iter()
+        .map(|token| token.id)
+        .collect();
+    assert_eq!(kept.len(), MOST_TOKENS);
+    assert!(!kept.contains(&7) && kept.contains(&1) && kept.contains(&501));
+}

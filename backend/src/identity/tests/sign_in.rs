@@ -291,3 +291,83 @@ async fn chosen_secret_is_not_taken_on() {
     browser.get(&callback).await;
     assert_ne!(browser.cookies["sundial"], chosen);
 }
+
+#[tokio::test]
+async fn of_two_cookies_of_one_name_neither_counts() {
+    let world = World::new().await;
+    let attacker = world.signed_in("stranger").await;
+    let mut victim = world.signed_in("admin").await;
+    let planted = &attacker.cookies["sundial"];
+    let own = &victim.cookies["sundial"].clone();
+    // Whichever a browser sends first.
+    for both in [[planted, own], [own, planted]] {
+        let header = format!("sundial={}; sundial={}", both[0], both[1]);
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", header.parse().unwrap());
+        let tossed = world.identity.authenticate(&Proof::of(&headers)).await;
+        assert!(words(tossed).contains("delete this site's cookies"));
+        // Nor is one in each of two headers.
+        let mut split = HeaderMap::new();
+        for cookie in both {
+            split.append("cookie", format!("sundial={cookie}").parse().unwrap());
+        }
+        assert!(
+            world
+                .identity
+                .authenticate(&Proof::of(&split))
+                .await
+                .is_err()
+        );
+    }
+    // A sign-in through it ends both, so that nobody is in it with the victim.
+    let header = format!("{planted}; sundial={own}");
+    victim.cookies.insert("sundial".into(), header);
+    let callback = victim.choose("/", &[("login", "admin")]).await;
+    assert_eq!(location(&victim.get(&callback).await), "/");
+    assert!(words(world.by_cookie(&attacker).await).contains("sign in again"));
+    let proof = Proof::Cookie(format!("sundial={own}").into());
+    assert!(words(world.identity.authenticate(&proof).await).contains("sign in again"));
+    assert!(world.by_cookie(&victim).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_two_sign_ins_under_way_neither_is_finished() {
+    let world = World::new().await;
+    let (mut attacker, mut victim) = (world.browser(), world.browser());
+    // The attacker's own sign-in, planted beside the victim's: the victim would be signed in as the attacker.
+    let callback = attacker.choose("/", &[("login", "stranger")]).await;
+    victim.get("/auth/login").await;
+    let own = victim.cookies["sundial-login"].clone();
+    let planted = &attacker.cookies["sundial-login"];
+    for both in [[planted, &own], [&own, planted]] {
+        let header = format!("{}; sundial-login={}", both[0], both[1]);
+        victim.cookies.insert("sundial-login".into(), header);
+        let answer = victim.get(&callback).await;
+        assert_eq!(location(&answer), "/signin?error=state_mismatch");
+    }
+    assert!(!victim.cookies.contains_key("sundial"));
+    assert_eq!(world.github.requests("/login/oauth/access_token"), 0);
+}
+
+#[tokio::test]
+async fn longest_ago_signed_in_ends_when_there_are_too_many() {
+    let world = World::new().await;
+    let first = world.signed_in("admin").await;
+    let admin = person(world.by_cookie(&first).await.unwrap());
+    let other = world.signed_in("viewer").await;
+    let token = SecretString::from(world.token("admin"));
+    let begin = async || {
+        let begun = session::begin(&world.pool, &admin, &token, "test", now());
+        begun.await.unwrap()
+    };
+    for _ in 1..MOST_SESSIONS {
+        begin().await;
+    }
+    assert!(world.by_cookie(&first).await.is_ok());
+    begin().await;
+    assert!(world.by_cookie(&first).await.is_err());
+    assert!(world.by_cookie(&other).await.is_ok());
+    let snapshot = world.pool.snapshot(None);
+    let known = world.identity.sessions(&snapshot, &admin, &Proof::Nothing);
+    assert_eq!(known.await.unwrap().len(), MOST_SESSIONS);
+}

@@ -213,6 +213,22 @@ fn a_match_without_stars_is_an_exact_key() {
 }
 
 #[test]
+fn matches_become_canonical() {
+    for (text, canonical) in [
+        ("clock.*", "clock.*"),
+        (" clock.* { } ", "clock.*"),
+        ("{}", "{}"),
+        (r#"{ b = "1*", a="*" }"#, r#"{a="*",b="1*"}"#),
+        (r#"a{x="\*\n\\\"*y"}"#, r#"a{x="\*\n\\\"*y"}"#),
+        ("**", "**"),
+    ] {
+        let read: SeriesMatch = text.parse().unwrap();
+        assert_eq!(read.to_string(), canonical);
+        assert_eq!(canonical.parse(), Ok(read));
+    }
+}
+
+#[test]
 fn many_stars_take_no_time() {
     let text = format!("a{{b=\"{}\"}}", "a".repeat(500));
     let pattern = format!("{{b=\"{}b\"}}", "*a".repeat(249));
@@ -261,6 +277,15 @@ proptest! {
         let pattern = text.replace('*', "\\*").parse::<SeriesMatch>().unwrap();
         prop_assert!(pattern.matches(&key));
         prop_assert_eq!(pattern.exact(), Some(key));
+    }
+
+    #[test]
+    fn matches_come_back(text in r#"[a*]{0,3}(\{a="(\\[n*"\\]|[^"\\\pC]){0,20}"\})?"#) {
+        if let Ok(read) = text.parse::<SeriesMatch>() {
+            let canonical = read.to_string();
+            prop_assert!(!canonical.contains('\n'));
+            prop_assert_eq!(canonical.parse(), Ok(read));
+        }
     }
 
     #[test]

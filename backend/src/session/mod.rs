@@ -1,0 +1,3 @@
+//! Sessions as their owners see and end them.
+
+pub mod graphql;
