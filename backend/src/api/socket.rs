@@ -19,7 +19,7 @@ use crate::{
     api::{
         document,
         limit::Address,
-        schema::{execute, is_request_error, refusal},
+        schema::{execute, finish, is_request_error, refusal},
     },
     error::Error,
     identity::Proof,
@@ -139,6 +139,18 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
         }
     };
     if let Some(Close(code, reason)) = close {
+        if code == FORBIDDEN.0 {
+            // What runs is told why it ends, which a closed connection alone would not say.
+            let error = Error::Forbidden(
+                "your access has ended: sign in again, or ask for a new token".into(),
+            );
+            for id in connection.running.keys() {
+                let told = json!({ "id": id, "type": "error", "payload": refusal(&error).errors });
+                if !send(&mut sink, told).await {
+                    break;
+                }
+            }
+        }
         let frame = CloseFrame {
             code,
             reason: Utf8Bytes::from_static(reason),
@@ -334,6 +346,7 @@ impl Connection {
                 inbox.send(sent).await.is_ok()
             };
             while let Some(response) = responses.next().await {
+                let response = finish(response);
                 // An error without a result ends the operation; one beside a result is part of it.
                 if is_request_error(&response) || ends(&response) {
                     let errors = response.errors;
