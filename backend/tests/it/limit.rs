@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 use crate::{
     app::{INGEST, PROD, TEST, TestApp, batch, code, json_of},
     database::Kind,
-    socket::Socket,
+    socket::{START, Socket},
 };
 
 /// Nothing comes back within a test.
@@ -134,7 +134,7 @@ async fn both_transports_take_from_one_allowance() {
     );
     assert_limited(question(&app, &app.prod, "").send().await.unwrap()).await;
     // What runs goes on, on this connection and on others.
-    other.follow("1", TEST, &["*"], json!(null)).await;
+    other.follow("1", TEST, &["*"], json!(START)).await;
     app.ingest(&app.test, TEST, "a", &[(1, 1.0)]).await;
     assert_eq!(other.event().await.1, [("a".to_owned(), vec![(1, 1.0)])]);
     socket.send(json!({ "type": "ping" })).await;

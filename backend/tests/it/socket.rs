@@ -127,6 +127,21 @@ impl Socket {
         }
     }
 
+    /// The code by which the server ends the connection, behind operations that it may have ended for the same reason.
+    pub async fn ended(&mut self) -> u16 {
+        loop {
+            match self.frame().await {
+                Message::Close(Some(frame)) => return frame.code.into(),
+                Message::Text(text) => {
+                    let end: Value = serde_json::from_str(&text).unwrap();
+                    let code = &end["payload"][0]["extensions"]["code"];
+                    assert_eq!((&end["type"], code), (&json!("error"), &json!("FORBIDDEN")));
+                }
+                other => panic!("not an end: {other:?}"),
+            }
+        }
+    }
+
     /// Whether nothing comes for `time`.
     pub async fn is_silent(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.next()).await.is_err()
