@@ -37,7 +37,7 @@ pub enum Facts {
         sign_in: &'static str,
     },
     /// It counts, and its owner is known.
-    Person(PersonFacts),
+    Person(Box<PersonFacts>),
 }
 
 /// What GitHub says of the owner of a token that counts.
@@ -153,13 +153,13 @@ impl Identity {
             Err(unavailable) => return Err(unavailable.into()),
         };
         let held = &person.memberships.organizations;
-        Ok(Facts::Person(PersonFacts {
+        Ok(Facts::Person(Box::new(PersonFacts {
             app: app.links.app.clone(),
             membership: app.links.fact(name, membership)?,
             sign_on: app.links.sign_ons(&owner.sign_on, &shown)?,
             unapproved: app.links.unapproved(held, &owner.sign_on, &shown),
             principal: owner.principal,
-        }))
+        })))
     }
 
     /// The GitHub token of a proof, and the session that it is from.

@@ -21,7 +21,7 @@ async fn explain(world: &World, token: &str, organization: Option<&str>) -> Fact
 
 async fn facts(world: &World, token: &str, organization: Option<&str>) -> PersonFacts {
     match explain(world, token, organization).await {
-        Facts::Person(facts) => facts,
+        Facts::Person(facts) => *facts,
         other => panic!("nobody: {other:?}"),
     }
 }
