@@ -96,15 +96,6 @@ impl NewToken {
     }
 }
 
-/// The tokens of the tenant, at most 500, the oldest first, those included that count no more.
-///
-/// # Errors
-/// [`Error::Internal`] with the database's words.
-pub async fn all(scope: &TenantScope<Admin>) -> Result<Vec<IngestToken>> {
-    let rows = list_tokens(scope).await?.into_iter();
-    Ok(rows.map(|row| IngestToken::new(scope, row)).collect())
-}
-
 /// What can be done to ingest tokens.
 #[derive(Default)]
 pub struct TokenMutation;
@@ -196,4 +187,13 @@ async fn show(
     let token = IngestToken::new(&scope, find_token(&scope, number).await?);
     scope.commit().await?;
     Ok(NewToken { token, secret })
+}
+
+/// The tokens of the tenant, at most 500, the oldest first, those included that count no more.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn all(scope: &TenantScope<Admin>) -> Result<Vec<IngestToken>> {
+    let rows = list_tokens(scope).await?.into_iter();
+    Ok(rows.map(|row| IngestToken::new(scope, row)).collect())
 }
