@@ -186,7 +186,15 @@ pub fn finish(mut response: Response) -> Response {
         .errors
         .retain(|error| error.source.is_some() || told.insert(error.message.clone()));
     response.errors.truncate(ERRORS);
+    let told_already = |error: &ServerError| {
+        let extensions = error.extensions.as_ref();
+        extensions.is_some_and(|extensions| extensions.get("code").is_some())
+    };
     for error in &mut response.errors {
+        // A refusal that was made in place of an answer is finished.
+        if error.source.is_none() && told_already(error) {
+            continue;
+        }
         let own = error.source::<Error>().cloned();
         let (code, trace) = match &own {
             Some(own) => (own.code(), conceal(own, error)),

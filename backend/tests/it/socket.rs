@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 };
 use url::Url;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Where a tenant's events begin: `event`, 0.
 pub const START: &str = "ZXZlbnQKMA";
 
