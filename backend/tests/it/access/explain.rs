@@ -220,6 +220,14 @@ async fn proof_that_does_not_count_opens_the_explanation_alone(app: TestApp) {
             assert_eq!(answer["data"]["explainAccess"]["failed"]["check"], "TOKEN");
         }
     }
+    // Much is not read for it, and what is amiss is not told.
+    for body in [
+        json!({ "query": format!("{{ {explain} }} #{}", "-".repeat(20_000)) }).to_string(),
+        "{".to_owned(),
+    ] {
+        let response = app.post("gho_neverissued", body).send().await.unwrap();
+        assert_eq!(response.status(), 401);
+    }
     // One operation of several is held to the others.
     let several = format!("query a {{ {explain} }} query b {{ serverTime }}");
     for name in ["a", "b"] {
