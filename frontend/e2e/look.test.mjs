@@ -16,7 +16,9 @@ const ROUTES = [
   { name: "TEST, a day", as: "admin", path: `/t/${TEST}?range=24h`, ready: "windows of 2 min" },
   { name: "a table", as: "admin", path: `/t/${PROD}?view=table`, ready: "Value" },
   { name: "no such series", as: "admin", path: `/t/${PROD}?series=none`, ready: "No such series" },
-  { name: "no such tenant", as: "viewer", path: `/t/${TEST}`, ready: "No such tenant" },
+  { name: "no such tenant", as: "viewer", path: `/t/${TEST}`, ready: "Stopped here" },
+  { name: "no such tenant for a stranger", as: "stranger", path: `/t/${PROD}`, ready: "Stopped here" },
+  { name: "account", as: "admin", path: "/account", ready: "This browser" },
   { name: "no such page", as: "viewer", path: "/nowhere/at/all", ready: "No such page" },
 ];
 

@@ -40,15 +40,15 @@ test("admin sees both tenants of the group", async () => {
   await page.context().close();
 });
 
-test("viewer sees prod, and test is like a tenant that does not exist", async () => {
+test("viewer sees prod, and test is no more open than a tenant that does not exist", async () => {
   const page = await stage.as("viewer");
   await page.getByRole("link", { name: PROD }).waitFor();
   assert.deepEqual(await tenantsOn(page), [PROD]);
   const answers = [];
   for (const slug of [TEST, "no-such-tenant"]) {
     await page.goto(`${stage.url}/t/${slug}`);
-    await page.getByRole("heading", { name: "No such tenant" }).waitFor();
-    answers.push({ title: await page.title(), text: await page.locator("main").innerText() });
+    await page.getByRole("heading", { name: "No such tenant is open to you" }).waitFor();
+    answers.push({ title: await page.title(), text: await page.locator(".head").innerText() });
   }
   assert.deepEqual(answers[0], answers[1]);
   await page.context().close();

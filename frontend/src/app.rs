@@ -9,6 +9,7 @@ use crate::component::icon::mark;
 use crate::component::note::FailureNote;
 use crate::component::shell::Solo;
 use crate::hook::use_remote;
+use crate::page::account::AccountPage;
 use crate::page::not_found::{NotFound, What};
 use crate::page::sign_in::SignIn;
 use crate::page::tenant::TenantPage;
@@ -79,6 +80,7 @@ fn page(route: Route, session: &Session) -> Html {
         Route::Tenant { slug } => {
             html! { <TenantPage key={slug.clone()} slug={slug.clone()} {session}/> }
         }
+        Route::Account => html! { <AccountPage {session}/> },
         // Already in: there is nothing to do at the door.
         Route::SignIn => html! { <Onward/> },
         Route::NotFound => html! { <NotFound what={What::Page} {session}/> },

@@ -3,6 +3,7 @@
 pub mod age;
 pub mod chart;
 pub mod code;
+pub mod confirm;
 pub mod icon;
 pub mod link;
 pub mod live;
@@ -13,4 +14,6 @@ pub mod readout;
 pub mod series;
 pub mod shell;
 pub mod spark;
+pub mod steps;
 pub mod table;
+pub mod why;

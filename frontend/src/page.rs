@@ -1,5 +1,6 @@
 //! The pages.
 
+pub mod account;
 pub mod no_tenant;
 pub mod not_found;
 pub mod sign_in;

@@ -17,6 +17,9 @@ pub enum Route {
         /// The tenant's slug.
         slug: String,
     },
+    /// Who is reading, and where they are signed in.
+    #[at("/account")]
+    Account,
     /// The door. Readers without a session see it at every address; this one is where a failed sign-in ends.
     #[at("/signin")]
     SignIn,

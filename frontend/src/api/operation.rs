@@ -70,3 +70,35 @@ pub struct PointsAdded;
     response_derives = "Clone, Debug, PartialEq"
 )]
 pub struct Recent;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/sessions.graphql",
+    response_derives = "Clone, Debug, PartialEq"
+)]
+pub struct Sessions;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/end_session.graphql",
+    response_derives = "Clone, Debug, PartialEq"
+)]
+pub struct EndSession;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/end_sessions.graphql",
+    response_derives = "Clone, Debug, PartialEq"
+)]
+pub struct EndSessions;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/explain_access.graphql",
+    response_derives = "Clone, Debug, PartialEq"
+)]
+pub struct ExplainAccess;

@@ -56,8 +56,8 @@ pub fn account_button(session: &Session) -> Html {
     }
 }
 
-/// Who is signed in, and the way out.
-pub fn account_card(session: &Session) -> Html {
+/// Who is signed in, and the way out. `here` is true on the account's own page, which needs no link to itself.
+pub fn account_card(session: &Session, here: bool) -> Html {
     let viewer = &session.viewer;
     html! {
         <div class="pop at-account" id="account" popover="auto" role="dialog" aria-label="Account">
@@ -67,7 +67,10 @@ pub fn account_card(session: &Session) -> Html {
                 }
                 <p><b>{ viewer.display_name() }</b><br/><span class="t3">{ "Signed in as " }{ &viewer.login }</span></p>
             </div>
-            <div class="list"><SignOut class="opt"/></div>
+            <div class="list">
+                if !here { <Go to={Route::Account} class="opt">{ "Account and browsers" }</Go> }
+                <SignOut class="opt"/>
+            </div>
         </div>
     }
 }
@@ -88,11 +91,7 @@ pub fn SignOut(props: &SignOutProps) -> Html {
         Callback::from(move |_: MouseEvent| {
             let failed = failed.clone();
             spawn_local(async move {
-                let location = web_sys::window().map(|window| window.location());
-                match (api::sign_out().await, location) {
-                    (Ok(()), Some(location)) => failed.set(location.set_href("/").is_err()),
-                    _ => failed.set(true),
-                }
+                failed.set(api::sign_out().await.is_err() || !leave());
             });
         })
     };
@@ -104,6 +103,11 @@ pub fn SignOut(props: &SignOutProps) -> Html {
             }
         </>
     }
+}
+
+/// Loads the page anew, at its start, for a reader whose session has ended. False when the browser does not.
+pub fn leave() -> bool {
+    web_sys::window().is_some_and(|window| window.location().set_href("/").is_ok())
 }
 
 fn initials(name: &str) -> String {

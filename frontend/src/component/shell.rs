@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use yew::prelude::*;
+use yew_router::prelude::*;
 
 use super::age::ServerClock;
 use super::icon::{Icon, icon, mark};
@@ -64,6 +65,7 @@ pub struct ShellProps {
 #[component]
 pub fn Shell(props: &ShellProps) -> Html {
     let (theme, turn, is_dark) = use_theme();
+    let at_account = use_route::<Route>() == Some(Route::Account);
     let mut tab = vec![props.title.to_string()];
     if let Some(place) = &props.place {
         tab.push(place.slug.to_string());
@@ -92,7 +94,7 @@ pub fn Shell(props: &ShellProps) -> Html {
                     aria-label={format!("Theme: {}. Change it", theme.name())} title="Change theme">{ icon(Icon::Theme) }</button>
                 { account_button(&props.session) }
             </header>
-            { account_card(&props.session) }
+            { account_card(&props.session, at_account) }
             if let Some(place) = &props.place {
                 { switch_list(place, &props.tenants) }
                 <Side place={place.clone()} session={props.session.clone()}/>

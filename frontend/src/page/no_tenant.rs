@@ -3,9 +3,11 @@
 use yew::prelude::*;
 
 use crate::component::code::Code;
-use crate::component::icon::{Icon, Step, icon, step};
+use crate::component::icon::{Icon, Step, icon};
 use crate::component::menu::SignOut;
 use crate::component::shell::Solo;
+use crate::component::steps::line;
+use crate::component::why::AskWhy;
 use crate::figure;
 use crate::session::Session;
 
@@ -47,24 +49,16 @@ pub fn NoTenant(props: &NoTenantProps) -> Html {
                             { line(Step::Ahead, "The rule gives you a role", Html::default()) }
                         </ol>
                     </section>
-                    { other_reasons() }
+                    <div class="aside">
+                        <section class="part" aria-labelledby="ask">
+                            <div class="cap"><h2 id="ask">{ "If you know the tenant" }</h2></div>
+                            <AskWhy/>
+                        </section>
+                        { other_reasons() }
+                    </div>
                 </div>
             </div>
         </Solo>
-    }
-}
-
-fn line(reached: Step, title: &str, body: Html) -> Html {
-    let (class, outcome) = match reached {
-        Step::Passed => ("ok", "Passed"),
-        Step::Stopped => ("bad", "Stopped here"),
-        Step::Ahead => ("todo", "Not reached"),
-    };
-    html! {
-        <li class={classes!("step", class)}>
-            { step(reached) }
-            <div><h3>{ title }<small>{ outcome }</small></h3>{ body }</div>
-        </li>
     }
 }
 

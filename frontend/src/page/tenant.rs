@@ -62,7 +62,7 @@ pub fn TenantPage(props: &TenantPageProps) -> Html {
     }
     // A tenant that was open and is not any more is like one that never was.
     if failure.is_some_and(Failure::is_not_found) || tenant.data.as_deref() == Some(&None) {
-        return html! { <NotFound what={What::Tenant} session={session.clone()}/> };
+        return html! { <NotFound what={What::Tenant(props.slug.clone())} session={session.clone()}/> };
     }
     let live = live_props(&feed, session, nudge);
     let known = tenant.data.as_deref().and_then(Option::as_ref);
