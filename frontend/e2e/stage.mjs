@@ -147,8 +147,8 @@ export class Stage {
   }
 
   /** A page of its own browser context. Its `problems` and `foreign` requests grow as they come. */
-  async page({ width = 1440, height = 900, theme = "light" } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme });
+  async page({ width = 1440, height = 900, theme = "light", userAgent } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme, userAgent });
     const page = await context.newPage();
     page.problems = [];
     page.foreign = [];

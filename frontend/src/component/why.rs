@@ -22,19 +22,13 @@ use explain_access::{AccessCheck as Check, ExplainAccessExplainAccessSteps as Ch
 
 /// What is checked, in the server's order.
 const CHECKS: [(Check, &str); 7] = [
-    (Check::TOKEN, "You are signed in"),
-    (Check::SCOPE, "Sundial may read your organisations"),
-    (
-        Check::ORGANIZATION_APPROVAL,
-        "Your organisation has approved Sundial",
-    ),
-    (
-        Check::SINGLE_SIGN_ON,
-        "You have signed on with your organisation",
-    ),
-    (Check::MEMBERSHIP, "You belong to an organisation"),
-    (Check::RULE, "A rule of the tenant names your organisation"),
-    (Check::TEAM, "You are in a team that it names"),
+    (Check::TOKEN, "Sign-in"),
+    (Check::SCOPE, "Leave to read your organisations"),
+    (Check::ORGANIZATION_APPROVAL, "Your organisation’s approval"),
+    (Check::SINGLE_SIGN_ON, "Your organisation’s single sign-on"),
+    (Check::MEMBERSHIP, "Membership of an organisation"),
+    (Check::RULE, "A rule for your organisation"),
+    (Check::TEAM, "A team that the rule names"),
 ];
 
 /// Where people sign in.
@@ -119,8 +113,7 @@ fn checked(title: &str, found: &Checked, props: &WhyProps) -> Html {
     if found.ok {
         return line(Step::Passed, title, words);
     }
-    let message = matches!(found.check, Check::RULE | Check::TEAM)
-        .then(|| request(&props.slug, &props.session.viewer));
+    let message = (found.check == Check::RULE).then(|| request(&props.slug, &props.session.viewer));
     let body = html! {
         <>
             { words }
@@ -187,7 +180,7 @@ pub fn AskWhy(props: &AskWhyProps) -> Html {
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             let typed = field.cast::<HtmlInputElement>().map(|field| field.value());
-            let slug = typed.unwrap_or_default().trim().to_lowercase();
+            let slug = typed.unwrap_or_default().trim().to_ascii_lowercase();
             if let Some(navigator) = navigator.as_ref().filter(|_| !slug.is_empty()) {
                 navigator.push(&Route::Tenant { slug });
             }

@@ -4,11 +4,13 @@ use yew::prelude::*;
 
 use crate::component::code::Code;
 use crate::component::icon::{Icon, Step, icon};
+use crate::component::link::Go;
 use crate::component::menu::SignOut;
 use crate::component::shell::Solo;
 use crate::component::steps::line;
 use crate::component::why::AskWhy;
 use crate::figure;
+use crate::route::Route;
 use crate::session::Session;
 
 /// Properties of [`NoTenant`].
@@ -28,7 +30,7 @@ pub fn NoTenant(props: &NoTenantProps) -> Html {
     let stopped_at = if none_listed { "second" } else { "third" };
     let aside = html! {
         <>
-            <span class="t2 login"><span class="hide-s">{ "Signed in as " }</span><b>{ &viewer.login }</b></span>
+            <Go to={Route::Account} class="t2 login"><span class="hide-s">{ "Signed in as " }</span><b>{ &viewer.login }</b></Go>
             <SignOut class="btn"/>
         </>
     };

@@ -30,19 +30,17 @@ pub struct SignedIn {
 pub async fn read() -> Result<Vec<SignedIn>, Failure> {
     let viewer = api::ask::<Sessions>(sessions::Variables {}).await?.viewer;
     let sessions = viewer.ok_or(Failure::SignedOut)?.sessions;
-    let mut all: Vec<SignedIn> = sessions
-        .into_iter()
-        .map(|session| SignedIn {
-            browser: browser::name(&session.user_agent),
-            since: time::parse(&session.created_at),
-            used: time::parse(&session.used_at),
-            ends: time::parse(&session.expires_at),
-            id: session.id,
-            user_agent: session.user_agent,
-            current: session.current,
-        })
-        .collect();
-    all.sort_by_key(|session| !session.current);
+    let all = sessions.into_iter().map(|session| SignedIn {
+        browser: browser::name(&session.user_agent),
+        since: time::parse(&session.created_at),
+        used: time::parse(&session.used_at),
+        ends: time::parse(&session.expires_at),
+        id: session.id,
+        user_agent: session.user_agent,
+        current: session.current,
+    });
+    let (mut all, others): (Vec<_>, Vec<_>) = all.partition(|session: &SignedIn| session.current);
+    all.extend(others);
     Ok(all)
 }
 
