@@ -124,6 +124,6 @@ test("one who knows a tenant's name asks for it, and learns nothing of one that 
   assert.deepEqual(answers[0], answers[1]);
   await page.goto(stage.url);
   await page.getByRole("link", { name: "stranger" }).press("Enter");
-  await page.getByText("This browser").waitFor();
+  await page.getByText("This browser", { exact: true }).waitFor();
   await page.context().close();
 });
