@@ -142,9 +142,12 @@ impl TestApp {
 
     /// Another server on the same database, by the same GitHub.
     pub async fn replica(&self) -> Replica {
-        let pool = Pool::open(&self.database.url.clone().into(), 4)
-            .await
-            .unwrap();
+        self.replica_by(&self.database.url).await
+    }
+
+    /// The same, which reaches the database by `url`.
+    pub async fn replica_by(&self, url: &str) -> Replica {
+        let pool = Pool::open(&url.to_owned().into(), 4).await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let identity = |url| Identity::new(&self.config, url, pool.clone()).unwrap();
         let limits = Limits::new(Allowances::default(), 0);

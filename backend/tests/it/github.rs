@@ -19,13 +19,13 @@ on_both! {
 }
 
 /// Has GitHub end all memberships of `login`, and remember what it would tell.
-fn end_memberships(app: &TestApp, login: &str) -> Delivery {
+pub fn end_memberships(app: &TestApp, login: &str) -> Delivery {
     app.github.set_memberships(login, &[]);
     let event = Event::Organization("member_removed", "mcce", Some(login));
     app.github.delivery(WEBHOOK_SECRET, event)
 }
 
-async fn deliver(app: &TestApp, delivery: Delivery) {
+pub async fn deliver(app: &TestApp, delivery: Delivery) {
     let mut request = app.http.post(app.url.join("/webhooks/github").unwrap());
     for (name, value) in delivery.headers {
         request = request.header(name, value);

@@ -19,6 +19,7 @@
 //! audit       who did what
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
+//! walk        the whole schema, asked by everybody
 //! leak        requests dropped half-way
 //! durability  the program itself, killed
 //! secret      the program itself, and all that it says
@@ -91,4 +92,5 @@ mod session;
 mod socket;
 mod stranger;
 mod token;
+mod walk;
 mod write;
