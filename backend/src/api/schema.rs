@@ -291,3 +291,21 @@ pub fn is_request_error(response: &Response) -> bool {
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_keeps_its_code_when_it_leaves() {
+        let code = |error: &Error| {
+            let response = finish(refusal(error));
+            let extensions = response.errors[0].extensions.clone();
+            extensions.and_then(|extensions| extensions.get("code").cloned())
+        };
+        let costly = Error::TooCostly("too slow".into());
+        assert_eq!(code(&costly), Some(Value::from("QUERY_TOO_COSTLY")));
+        let fault = Error::Internal("a mutation panicked".into());
+        assert_eq!(code(&fault), Some(Value::from("INTERNAL")));
+    }
+}

@@ -227,7 +227,10 @@ async fn every_field_and_text_of_the_schema_has_its_case(app: TestApp) {
         let name = place.trim_end_matches(')').rsplit(['.', '(']).next();
         let name = name.unwrap();
         let given = [format!("{name}: $it"), format!("{name}: [$it]")];
-        assert!(given.iter().any(|given| document.contains(given)), "{place}");
+        assert!(
+            given.iter().any(|given| document.contains(given)),
+            "{place}"
+        );
         schema.asked(document);
     }
 }
@@ -244,7 +247,9 @@ async fn each_field_answers_its_own_askers_alone(app: TestApp) {
             for tenant in TENANTS {
                 let answer = world.ask(asker, document, tenant, "").await;
                 let context = format!("{} asks of {tenant}: {document}: {answer:?}", asker.name);
-                check(&world, *open, document, asker, tenant, &answer, &absent, &context);
+                check(
+                    &world, *open, document, asker, tenant, &answer, &absent, &context,
+                );
                 if !asker.counts {
                     refusals.insert((asker.name, tenant), answer);
                 }
@@ -260,6 +265,10 @@ async fn each_field_answers_its_own_askers_alone(app: TestApp) {
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one question with all that its answer is held against"
+)]
 fn check(
     world: &World,
     open: Open,
@@ -291,7 +300,9 @@ fn check(
         }
         Known => assert!(is_whole(answer), "{context}"),
         Within(least) => match asker.role(tenant) {
-            Some(role) if role >= least => assert!(is_whole(answer) && has_data(answer), "{context}"),
+            Some(role) if role >= least => {
+                assert!(is_whole(answer) && has_data(answer), "{context}")
+            }
             Some(_) => assert_eq!(answer.code(), "FORBIDDEN", "{context}"),
             None => {
                 assert_eq!(answer, absent, "{context}");
@@ -380,7 +391,10 @@ fn named(what: Names, tenant: &str) -> Vec<(String, String)> {
             ),
             (
                 seal(["tenant", tenant]),
-                seal(["tenant", &tenant.replace("prod", "proe").replace("test", "tesu")]),
+                seal([
+                    "tenant",
+                    &tenant.replace("prod", "proe").replace("test", "tesu"),
+                ]),
             ),
             (seal(["point", "4"]), seal(["point", "5"])),
             (seal(["event", "1000"]), seal(["event", "1001"])),

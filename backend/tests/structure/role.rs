@@ -26,9 +26,7 @@ fn fields() -> (BTreeSet<String>, BTreeSet<String>) {
             if directives.iter().any(|of| of.node.name.node == "requires") {
                 requiring.insert(name.clone());
             }
-            let arguments = &field.node.arguments;
-            let names_tenant = arguments.iter().any(|of| of.node.name.node == "tenant");
-            if ty.node.name.node == "Mutation" && names_tenant {
+            if ty.node.name.node == "Mutation" {
                 mutations.insert(name);
             }
         }

@@ -145,10 +145,7 @@ impl World {
     }
 
     pub fn asker(&self, name: &str) -> &Asker {
-        self.askers
-            .iter()
-            .find(|asker| asker.name == name)
-            .unwrap()
+        self.askers.iter().find(|asker| asker.name == name).unwrap()
     }
 
     /// Writes what tells a tenant from the others: points at `common` places, and a series that only it has.
