@@ -20,6 +20,7 @@
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
 //! walk        the whole schema, asked by everybody
+//! interference  whatever one tenant does, another one can't tell
 //! leak        requests dropped half-way
 //! durability  the program itself, killed
 //! secret      the program itself, and all that it says
@@ -81,6 +82,7 @@ mod fence;
 mod github;
 mod hostile;
 mod http;
+mod interference;
 mod isolation;
 mod leak;
 mod limit;

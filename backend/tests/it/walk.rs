@@ -13,15 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sundial::{
-    guard::table::access_rule::RoleName::{self, Editor, Viewer},
+    guard::table::access_rule::RoleName::{self, Admin, Editor, Viewer},
     scalar::seal,
 };
 
 use crate::{
-    app::{ABSENT, PROD, TestApp},
+    app::{ABSENT, FOREIGN, PROD, TestApp},
     walk::{
         coverage::Schema,
-        world::{Answer, Asker, TENANTS, World, mark},
+        world::{ADMINISTRATORS_BROWSER, Answer, Asker, TENANTS, World, mark},
     },
 };
 
@@ -39,20 +39,26 @@ enum Open {
     Anybody,
     /// Everybody who says who they are.
     Known,
+    /// People, of what is their own; machines are told so.
+    People,
+    /// Everybody, whatever they show: of a tenant that is not open, what is told of one that is not there.
+    Explained,
     /// Whoever has this role in the tenant; a lower one is told so, and everybody else what is told of a tenant that is
     /// not there.
     Within(RoleName),
 }
 
-use Open::{Anybody, Known, Within};
+use Open::{Anybody, Explained, Known, People, Within};
 
-/// How each field is asked, and who gets an answer. `$tenant`, `$node` and `$series` are a tenant's slug, its id and the
-/// id of a series in it; `$after` is where its events begin.
+/// How each field is asked, and who gets an answer. `$tenant`, `$node`, `$series`, `$token` and `$old` are a tenant's
+/// slug, its id, and the ids of a series and of tokens in it, the second one revoked; `$session` is a session of the
+/// administrator's, and `$after` is where events begin.
 const FIELDS: &[(Open, &str)] = &[
     (Anybody, "{ serverTime }"),
     (
         Anybody,
-        "{ viewer { kind login name avatarUrl organizations } }",
+        "{ viewer { kind login name avatarUrl organizations
+        sessions { id createdAt usedAt expiresAt userAgent current } } }",
     ),
     (
         Known,
@@ -96,6 +102,47 @@ const FIELDS: &[(Open, &str)] = &[
         Within(Viewer),
         "query ($series: ID!) { node(id: $series) { id ... on Series { key latest { value } } } }",
     ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { accessRules { organization team role } } }",
+    ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { tokens {
+        id number name series createdAt expiresAt revokedAt usedAt } } }",
+    ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { auditEvents {
+        nodes { id at actorKind actor action subject detail } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }",
+    ),
+    (
+        Explained,
+        "query ($tenant: String!) { explainAccess(tenant: $tenant) { granted role
+        steps { check ok words action url } failed { check } } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: \"mcce\", team: \"g1-admins\", role: ADMIN }]) { rules { organization team role }
+        changes { organization team before after } gains { login before after } gainCount
+        loses { login before after } loseCount } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { createToken(tenant: $tenant, name: \"walk\") { token { id name } secret } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!, $token: ID!) { rotateToken(tenant: $tenant, id: $token) { token { id } } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!, $old: ID!) { revokeToken(tenant: $tenant, id: $old) { id revokedAt } }",
+    ),
+    (People, "mutation ($session: ID!) { endSession(id: $session) }"),
+    (People, "mutation { endSessions(keepCurrent: true) }"),
     // What was written before is written again, so that nothing changes.
     (
         Within(Editor),
@@ -120,6 +167,7 @@ enum Names {
     Series,
     /// What a writer calls a write.
     Write,
+    Organization,
     /// Nothing of a tenant.
     Nothing,
 }
@@ -167,20 +215,97 @@ const TEXTS: &[(&str, Names, &str)] = &[
     (
         "Mutation.ingest(tenant)",
         Names::Tenant,
-        "mutation ($it: String!) { ingest(tenant: $it, batches: [{ series: \"common\", times: [5], values: [5] }])
+        "mutation ($it: String!) { ingest(tenant: $it, batches: [{ series: \"common\", times: [50], values: [5] }])
         { points } }",
     ),
     (
         "Mutation.ingest(idempotencyKey)",
         Names::Write,
         "mutation ($tenant: String!, $it: String!) { ingest(tenant: $tenant, idempotencyKey: $it,
-        batches: [{ series: \"common\", times: [5], values: [5] }]) { points series replayed } }",
+        batches: [{ series: \"common\", times: [50], values: [5] }]) { points series replayed } }",
     ),
     (
         "SeriesBatch.series",
         Names::Series,
         "mutation ($tenant: String!, $it: String!) { ingest(tenant: $tenant,
-        batches: [{ series: $it, times: [5], values: [5] }]) { points series replayed } }",
+        batches: [{ series: $it, times: [50], values: [5] }]) { points series replayed } }",
+    ),
+    (
+        "Query.explainAccess(tenant)",
+        Names::Tenant,
+        "query ($it: String!) { explainAccess(tenant: $it) { granted role steps { check ok words action url }
+        failed { check } } }",
+    ),
+    (
+        "Tenant.auditEvents(after)",
+        Names::Place,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { auditEvents(after: $it) { nodes { id }
+        pageInfo { hasPreviousPage hasNextPage } } } }",
+    ),
+    (
+        "AuditFilter.actor",
+        Names::Nothing,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { auditEvents(filter: { actor: $it }) {
+        nodes { id } } } }",
+    ),
+    (
+        "Mutation.setAccessRules(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { setAccessRules(tenant: $it, dryRun: true, force: true,
+        rules: [{ organization: \"mcce\", role: ADMIN }]) { gainCount } }",
+    ),
+    (
+        "AccessRuleInput.organization",
+        Names::Organization,
+        "mutation ($tenant: String!, $it: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: $it, role: ADMIN }]) { gains { login } gainCount loses { login } loseCount } }",
+    ),
+    (
+        "AccessRuleInput.team",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: \"nobody\", team: $it, role: ADMIN }]) { gains { login } gainCount loseCount } }",
+    ),
+    (
+        "Mutation.createToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { createToken(tenant: $it, name: \"walk\") { secret } }",
+    ),
+    (
+        "Mutation.createToken(name)",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { createToken(tenant: $tenant, name: $it) { token { name } } }",
+    ),
+    (
+        "Mutation.createToken(series)",
+        Names::Series,
+        "mutation ($tenant: String!, $it: String!) { createToken(tenant: $tenant, name: \"walk\", series: [$it])
+        { token { series } } }",
+    ),
+    (
+        "Mutation.rotateToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!, $token: ID!) { rotateToken(tenant: $it, id: $token) { secret } }",
+    ),
+    (
+        "Mutation.rotateToken(id)",
+        Names::Thing,
+        "mutation ($tenant: String!, $it: ID!) { rotateToken(tenant: $tenant, id: $it) { secret } }",
+    ),
+    (
+        "Mutation.revokeToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!, $token: ID!) { revokeToken(tenant: $it, id: $token) { id } }",
+    ),
+    (
+        "Mutation.revokeToken(id)",
+        Names::Thing,
+        "mutation ($tenant: String!, $it: ID!) { revokeToken(tenant: $tenant, id: $it) { id } }",
+    ),
+    (
+        "Mutation.endSession(id)",
+        Names::Thing,
+        "mutation ($it: ID!) { endSession(id: $it) }",
     ),
     (
         "Subscription.pointsAdded(tenant)",
@@ -282,7 +407,9 @@ fn check(
     for closed in asker.closed() {
         assert!(!world.reveals(answer, closed), "{closed} shows: {context}");
     }
-    if !asker.counts {
+    let is_told_who = answer.body.contains(ADMINISTRATORS_BROWSER);
+    assert!(!is_told_who || asker.name == "administrator", "{context}");
+    if !asker.counts && !matches!(open, Explained) {
         assert_eq!(answer, absent, "{context}");
         if document.starts_with("subscription") {
             assert_eq!(answer.status, 4401, "{context}");
@@ -294,11 +421,23 @@ fn check(
     }
     match open {
         Anybody => assert!(is_whole(answer), "{context}"),
-        Known | Within(_) if asker.is_anonymous() => {
+        Explained => {
+            assert!(is_whole(answer), "{context}");
+            if asker.role(tenant).is_none() && !asker.is_colleague(tenant) {
+                assert_eq!(answer, absent, "{context}");
+            }
+        }
+        Known | People | Within(_) if asker.is_anonymous() => {
             assert_eq!(answer, absent, "{context}");
             assert_eq!(answer.code(), "UNAUTHENTICATED", "{context}");
         }
         Known => assert!(is_whole(answer), "{context}"),
+        People if asker.is_machine() => assert_eq!(answer.code(), "FORBIDDEN", "{context}"),
+        // A session ends once.
+        People => assert!(
+            is_whole(answer) || answer.code() == "NOT_FOUND",
+            "{context}"
+        ),
         Within(least) => match asker.role(tenant) {
             Some(role) if role >= least => {
                 assert!(is_whole(answer) && has_data(answer), "{context}")
@@ -356,7 +495,7 @@ async fn own_data_is_the_same_whatever_others_have(app: TestApp) {
 }
 
 /// What `tenant` has, each beside what nobody has and must be answered alike.
-fn named(what: Names, tenant: &str) -> Vec<(String, String)> {
+fn named(world: &World, what: Names, tenant: &str) -> Vec<(String, String)> {
     let mark = mark(tenant);
     let pair = |theirs: &str, nobodys: &str| (theirs.to_owned(), nobodys.to_owned());
     let own = format!("own_seconds{{of=\"{}\"}}", mark.label);
@@ -369,12 +508,17 @@ fn named(what: Names, tenant: &str) -> Vec<(String, String)> {
                 seal(["series", tenant, "1"]),
                 seal(["series", tenant, "2"]),
                 seal(["receipt", tenant, "1"]),
+                seal(["token", tenant, "1"]),
+                seal(["auditEvent", tenant, "1"]),
+                world.session.clone(),
             ] {
                 // Of a tenant that is not there, of a number that is not there, of no such kind, and no id at all.
                 for nobodys in [
                     seal(["tenant", ABSENT]),
                     seal(["series", ABSENT, "1"]),
                     seal(["series", tenant, "999"]),
+                    seal(["token", tenant, "999"]),
+                    seal(["session", "nobodys"]),
                     seal(["nothing", tenant, "1"]),
                     "bm9uZQ".to_owned(),
                     "no id".to_owned(),
@@ -398,9 +542,14 @@ fn named(what: Names, tenant: &str) -> Vec<(String, String)> {
             ),
             (seal(["point", "4"]), seal(["point", "5"])),
             (seal(["event", "1000"]), seal(["event", "1001"])),
+            (seal(["audit", "1000"]), seal(["audit", "1001"])),
         ],
         Names::Series => vec![pair(&mark.only, &mark.only.replace("only", "none"))],
         Names::Write => vec![pair(&mark.key, &mark.key.replace("key", "non"))],
+        Names::Organization if tenant == FOREIGN => vec![pair("other", "nobod")],
+        Names::Organization if tenant == PROD => vec![pair("mcce", "none")],
+        // Of the same organisation as PROD.
+        Names::Organization => Vec::new(),
         Names::Nothing => vec![pair(tenant, ABSENT)],
     }
 }
@@ -417,7 +566,15 @@ async fn what_is_named_of_others_is_as_absent(app: TestApp) {
         }
         for tenant in asker.closed() {
             for (place, what, document) in TEXTS {
-                for (theirs, nobodys) in named(*what, tenant) {
+                // Who is in a tenant's organisation, and in none of its teams, is told so.
+                if place.contains("explainAccess") && asker.is_colleague(tenant) {
+                    continue;
+                }
+                for (theirs, nobodys) in named(&world, *what, tenant) {
+                    // One's own session is no other's.
+                    if theirs == world.session && asker.name == "administrator" {
+                        continue;
+                    }
                     let ask = async |it: &str| {
                         let answer = world.ask(asker, document, asker.home(), it).await;
                         answer.without(it)

@@ -110,6 +110,8 @@ async fn count(url: &str) -> (String, Arc<AtomicUsize>) {
 
 /// Passes on what either side says, until one is gone.
 async fn pass(client: TcpStream, database: TcpStream, statements: Arc<AtomicUsize>) {
+    client.set_nodelay(true).unwrap();
+    database.set_nodelay(true).unwrap();
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_database, mut to_database) = database.into_split();
     let back = tokio::spawn(async move {

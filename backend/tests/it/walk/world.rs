@@ -14,6 +14,7 @@ use sundial::{
 
 use crate::{
     app::{ABSENT, FOREIGN, INGEST, PROD, TEST, TestApp, batch},
+    browser::Browser,
     github::{deliver, end_memberships},
     socket::{START, Socket},
 };
@@ -38,6 +39,15 @@ impl Asker {
 
     pub fn is_anonymous(&self) -> bool {
         self.token.is_empty()
+    }
+
+    pub fn is_machine(&self) -> bool {
+        self.token.starts_with("sdl_")
+    }
+
+    /// Whether they are in an organisation to which the tenant is open, and in none of the teams.
+    pub fn is_colleague(&self, tenant: &str) -> bool {
+        self.name == "viewer" && tenant == TEST
     }
 
     /// The tenant in which they have a role, or one that is not there.
@@ -87,14 +97,20 @@ impl Answer {
             payload => payload,
         };
         assert_eq!(errors.as_array().map(Vec::len), Some(1), "{self:?}");
-        errors[0]["extensions"]["code"].as_str().unwrap().to_owned()
+        let code = errors[0]["extensions"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("{self:?}")).to_owned()
     }
 }
 
 pub struct World {
     pub app: TestApp,
     pub askers: Vec<Asker>,
+    /// The id of a session of the administrator's.
+    pub session: String,
 }
+
+/// What the browser of that session calls itself.
+pub const ADMINISTRATORS_BROWSER: &str = "Firefox of the administrator";
 
 impl World {
     /// With nothing in any tenant.
@@ -106,6 +122,10 @@ impl World {
         // Known as a member until GitHub tells otherwise.
         app.points(&left, PROD).await;
         deliver(&app, end_memberships(&app, "left")).await;
+        let mut revoked = Vec::new();
+        for tenant in TENANTS {
+            revoked.push(revoked_token(&app, tenant).await);
+        }
         let person = |login| app.person(login);
         let of = |name, token, roles| Asker {
             name,
@@ -136,12 +156,21 @@ impl World {
                 &[(FOREIGN, Admin)],
             ),
             of("former member", left, &[]),
-            refused("revoked token", revoked(&app).await),
+            refused("revoked token", revoked.swap_remove(0)),
             refused("forged token", forged()),
             refused("garbled token", "sdl_garbled".to_owned()),
             refused("forged GitHub token", "gho_neverissued".to_owned()),
         ];
-        World { app, askers }
+        let browser = Browser::sign_in(&app, "admin", ADMINISTRATORS_BROWSER).await;
+        let own = browser
+            .ask("{ viewer { sessions { id } } }", json!({}))
+            .await;
+        let session = own["data"]["viewer"]["sessions"][0]["id"].as_str().unwrap();
+        World {
+            session: session.to_owned(),
+            app,
+            askers,
+        }
     }
 
     pub fn asker(&self, name: &str) -> &Asker {
@@ -178,6 +207,9 @@ impl World {
             "node": seal(["tenant", tenant]),
             // `common` is the second series that each tenant got.
             "series": seal(["series", tenant, "2"]),
+            "token": seal(["token", tenant, "1"]),
+            "old": seal(["token", tenant, "2"]),
+            "session": self.session,
             "after": START,
             "it": it,
         });
@@ -273,9 +305,9 @@ fn shown(headers: &HeaderMap) -> String {
     shown.join("\n")
 }
 
-/// A token of [`PROD`] that was revoked.
-async fn revoked(app: &TestApp) -> String {
-    let scope = app.operate(PROD).await;
+/// A token of the tenant that was revoked.
+async fn revoked_token(app: &TestApp, tenant: &str) -> String {
+    let scope = app.operate(tenant).await;
     let name = TokenName::try_from("revoked".to_owned()).unwrap();
     let (id, token) = create_token(&scope, &name, None, None, 0).await.unwrap();
     revoke_token(&scope, id, 1).await.unwrap();
