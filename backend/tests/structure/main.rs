@@ -10,4 +10,5 @@ mod floors;
 mod owned;
 mod readme;
 mod role;
+mod security;
 mod source;
