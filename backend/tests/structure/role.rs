@@ -38,7 +38,7 @@ fn fields() -> (BTreeSet<String>, BTreeSet<String>) {
 const PERSONAL: &[&str] = &["endSession", "endSessions"];
 
 #[test]
-fn every_mutation_of_a_tenant_tells_the_role_that_it_needs() {
+fn every_mutation_tells_the_role_that_it_needs() {
     let (requiring, mutations) = fields();
     assert!(mutations.contains("ingest"), "the mutations were not found");
     let silent: Vec<_> = mutations.difference(&requiring).collect();
