@@ -62,6 +62,17 @@ for (const route of ROUTES) {
   });
 }
 
+test("the question before one signs out everywhere has nothing for axe to find", async () => {
+  for (const theme of ["light", "dark"]) {
+    const page = await stage.as("viewer", "/account", { theme, width: 360, height: 740 });
+    await page.getByRole("button", { name: "Sign out everywhere", exact: true }).click();
+    await page.getByRole("dialog", { name: "Sign out everywhere?" }).waitFor();
+    await page.evaluate(AXE);
+    await assertAccessible(page, `the question, ${theme}`);
+    await page.context().close();
+  }
+});
+
 test("no width from a phone to a wall scrolls sideways", async () => {
   const page = await stage.as("admin", `/t/${PROD}`);
   await page.locator(".uplot canvas").waitFor();
