@@ -63,7 +63,7 @@ impl Asker {
 }
 
 /// An answer, by all that a client could tell it from another one by.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Of HTTP, or by which the connection is ended; 0 for a message of a connection that goes on.
     pub status: u16,

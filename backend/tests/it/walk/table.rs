@@ -1,0 +1,298 @@
+//! Who may ask for what: a line for each field, and one for each place that takes text.
+
+use sundial::guard::table::access_rule::RoleName::{self, Admin, Editor, Viewer};
+
+/// Who gets an answer.
+#[derive(Clone, Copy)]
+pub enum Open {
+    /// Everybody whose proof counts, and everybody who shows none.
+    Anybody,
+    /// Everybody who says who they are.
+    Known,
+    /// People, of what is their own; machines are told so.
+    People,
+    /// Everybody, whatever they show: of a tenant that is not open, what is told of one that is not there.
+    Explained,
+    /// Whoever has this role in the tenant; a lower one is told so, and everybody else what is told of a tenant that is
+    /// not there.
+    Within(RoleName),
+}
+
+use Open::{Anybody, Explained, Known, People, Within};
+
+/// How each field is asked, and who gets an answer. `$tenant`, `$node`, `$series`, `$token` and `$old` are a tenant's
+/// slug, its id, and the ids of a series and of tokens in it, the second one revoked; `$session` is a session of the
+/// administrator's, and `$after` is where events begin.
+pub const FIELDS: &[(Open, &str)] = &[
+    (Anybody, "{ serverTime }"),
+    (
+        Anybody,
+        "{ viewer { kind login name avatarUrl organizations
+        sessions { id createdAt usedAt expiresAt userAgent current } } }",
+    ),
+    (
+        Known,
+        "{ tenants { nodes { slug } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { id slug name group environment } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { lastPointAt } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { series { nodes { id key name labels { name value } unit
+        latest { time value } } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { series { nodes { samples(range: { from: 0, to: 99 })
+        { times values } windows(range: { from: 0, to: 99 }, every: \"1s\") { starts count min max sum avg first last } } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { series(first: 9) { nodes {
+        points(range: { from: 0, to: 99 }, first: 9) { nodes { time value } edges { cursor node { time } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { role } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($node: ID!) { node(id: $node) { id ... on Tenant { slug series { nodes { key } } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($series: ID!) { node(id: $series) { id ... on Series { key latest { value } } } }",
+    ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { accessRules { organization team role } } }",
+    ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { tokens {
+        id number name series createdAt expiresAt revokedAt usedAt } } }",
+    ),
+    (
+        Within(Admin),
+        "query ($tenant: String!) { tenant(slug: $tenant) { auditEvents {
+        nodes { id at actorKind actor action subject detail } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }",
+    ),
+    (
+        Explained,
+        "query ($tenant: String!) { explainAccess(tenant: $tenant) { granted role
+        steps { check ok words action url } failed { check } } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: \"mcce\", team: \"g1-admins\", role: ADMIN }]) { rules { organization team role }
+        changes { organization team before after } gains { login before after } gainCount
+        loses { login before after } loseCount } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { createToken(tenant: $tenant, name: \"walk\") { token { id name } secret } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!, $token: ID!) { rotateToken(tenant: $tenant, id: $token) { token { id } } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!, $old: ID!) { revokeToken(tenant: $tenant, id: $old) { id revokedAt } }",
+    ),
+    (People, "mutation ($session: ID!) { endSession(id: $session) }"),
+    (People, "mutation { endSessions(keepCurrent: true) }"),
+    // What was written before is written again, so that nothing changes.
+    (
+        Within(Editor),
+        "mutation ($tenant: String!) { ingest(tenant: $tenant, idempotencyKey: \"walk\",
+        batches: [{ series: \"walked\", times: [1], values: [1] }]) { id points series replayed at } }",
+    ),
+    (
+        Within(Viewer),
+        "subscription ($tenant: String!, $after: String) { pointsAdded(tenant: $tenant, series: [\"*\"], after: $after)
+        { cursor series { series times values } } }",
+    ),
+];
+
+/// What a text can name.
+#[derive(Clone, Copy)]
+pub enum Names {
+    Tenant,
+    /// Anything that has an id.
+    Thing,
+    /// A place in a list.
+    Place,
+    Series,
+    /// What a writer calls a write.
+    Write,
+    Organization,
+    /// Nothing of a tenant.
+    Nothing,
+}
+
+/// Each place that takes text, what it names, and a document that puts `$it` there.
+pub const TEXTS: &[(&str, Names, &str)] = &[
+    (
+        "Query.tenant(slug)",
+        Names::Tenant,
+        "query ($it: String!) { tenant(slug: $it) { id slug name series { nodes { id key } } } }",
+    ),
+    (
+        "Query.tenants(after)",
+        Names::Place,
+        "query ($it: String!) { tenants(after: $it) { nodes { id } pageInfo { hasPreviousPage hasNextPage } } }",
+    ),
+    (
+        "Query.node(id)",
+        Names::Thing,
+        "query ($it: ID!) { node(id: $it) { id ... on Tenant { slug } ... on Series { key } } }",
+    ),
+    (
+        "Tenant.series(match)",
+        Names::Series,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { series(match: $it) { nodes { key } } } }",
+    ),
+    (
+        "Tenant.series(after)",
+        Names::Place,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { series(after: $it) { nodes { key }
+        pageInfo { hasPreviousPage hasNextPage } } } }",
+    ),
+    (
+        "Series.points(after)",
+        Names::Place,
+        "query ($series: ID!, $it: String!) { node(id: $series) { ... on Series { points(range: { from: 0, to: 99 },
+        after: $it) { nodes { time } pageInfo { hasPreviousPage hasNextPage } } } } }",
+    ),
+    (
+        "Series.windows(timeZone)",
+        Names::Nothing,
+        "query ($series: ID!, $it: String!) { node(id: $series) { ... on Series { windows(range: { from: 0, to: 99 },
+        every: \"1s\", timeZone: $it) { count } } } }",
+    ),
+    (
+        "Mutation.ingest(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { ingest(tenant: $it, batches: [{ series: \"common\", times: [50], values: [5] }])
+        { points } }",
+    ),
+    (
+        "Mutation.ingest(idempotencyKey)",
+        Names::Write,
+        "mutation ($tenant: String!, $it: String!) { ingest(tenant: $tenant, idempotencyKey: $it,
+        batches: [{ series: \"common\", times: [50], values: [5] }]) { points series replayed } }",
+    ),
+    (
+        "SeriesBatch.series",
+        Names::Series,
+        "mutation ($tenant: String!, $it: String!) { ingest(tenant: $tenant,
+        batches: [{ series: $it, times: [50], values: [5] }]) { points series replayed } }",
+    ),
+    (
+        "Query.explainAccess(tenant)",
+        Names::Tenant,
+        "query ($it: String!) { explainAccess(tenant: $it) { granted role steps { check ok words action url }
+        failed { check } } }",
+    ),
+    (
+        "Tenant.auditEvents(after)",
+        Names::Place,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { auditEvents(after: $it) { nodes { id }
+        pageInfo { hasPreviousPage hasNextPage } } } }",
+    ),
+    (
+        "AuditFilter.actor",
+        Names::Nothing,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { auditEvents(filter: { actor: $it }) {
+        nodes { id } } } }",
+    ),
+    (
+        "Mutation.setAccessRules(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { setAccessRules(tenant: $it, dryRun: true, force: true,
+        rules: [{ organization: \"mcce\", role: ADMIN }]) { gainCount } }",
+    ),
+    (
+        "AccessRuleInput.organization",
+        Names::Organization,
+        "mutation ($tenant: String!, $it: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: $it, role: ADMIN }]) { gains { login } gainCount loses { login } loseCount } }",
+    ),
+    (
+        "AccessRuleInput.team",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
+        rules: [{ organization: \"nobody\", team: $it, role: ADMIN }]) { gains { login } gainCount loseCount } }",
+    ),
+    (
+        "Mutation.createToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { createToken(tenant: $it, name: \"walk\") { secret } }",
+    ),
+    (
+        "Mutation.createToken(name)",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { createToken(tenant: $tenant, name: $it) { token { name } } }",
+    ),
+    (
+        "Mutation.createToken(series)",
+        Names::Series,
+        "mutation ($tenant: String!, $it: String!) { createToken(tenant: $tenant, name: \"walk\", series: [$it])
+        { token { series } } }",
+    ),
+    (
+        "Mutation.rotateToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!, $token: ID!) { rotateToken(tenant: $it, id: $token) { secret } }",
+    ),
+    (
+        "Mutation.rotateToken(id)",
+        Names::Thing,
+        "mutation ($tenant: String!, $it: ID!) { rotateToken(tenant: $tenant, id: $it) { secret } }",
+    ),
+    (
+        "Mutation.revokeToken(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!, $token: ID!) { revokeToken(tenant: $it, id: $token) { id } }",
+    ),
+    (
+        "Mutation.revokeToken(id)",
+        Names::Thing,
+        "mutation ($tenant: String!, $it: ID!) { revokeToken(tenant: $tenant, id: $it) { id } }",
+    ),
+    (
+        "Mutation.endSession(id)",
+        Names::Thing,
+        "mutation ($it: ID!) { endSession(id: $it) }",
+    ),
+    (
+        "Subscription.pointsAdded(tenant)",
+        Names::Tenant,
+        "subscription ($it: String!, $after: String) { pointsAdded(tenant: $it, series: [\"*\"], after: $after)
+        { cursor series { series times values } } }",
+    ),
+    (
+        "Subscription.pointsAdded(series)",
+        Names::Series,
+        "subscription ($tenant: String!, $it: String!, $after: String) {
+        pointsAdded(tenant: $tenant, series: [$it], after: $after) { cursor series { series } } }",
+    ),
+    (
+        "Subscription.pointsAdded(after)",
+        Names::Place,
+        "subscription ($tenant: String!, $it: String!) {
+        pointsAdded(tenant: $tenant, series: [\"*\"], after: $it) { cursor series { series } } }",
+    ),
+];
