@@ -1,6 +1,6 @@
 //! The database connection, private to the guard.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
@@ -45,6 +45,22 @@ pub enum Backend {
     Postgres,
 }
 
+/// Makes the file at `path`, unless it is there, as one that nobody else on the machine can read. What SQLite puts beside
+/// it gets the same rights. Where it can't be made, SQLite says why.
+fn make_private(path: &Path) {
+    // A database in memory has a name of this form and no file.
+    #[cfg(unix)]
+    if !path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = std::fs::OpenOptions::new();
+        if let Err(error) = options.write(true).create_new(true).mode(0o600).open(path) {
+            tracing::debug!(%error, "the file of the database was not made anew");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
 impl Pool {
     /// Opens `url`: `sqlite:path/to/file.db` (made if absent) or `postgres://…`, with up to
     /// `connections` connections.
@@ -60,6 +76,7 @@ impl Pool {
             .sqlx_logging(false)
             .record_stmt_in_spans(false)
             .map_sqlx_sqlite_opts(|options| {
+                make_private(options.get_filename());
                 options
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
@@ -223,5 +240,27 @@ impl Pool {
     /// The tenant that the deployment is pinned to, or 0 where it serves all of them.
     pub(in crate::guard) fn home(&self) -> i32 {
         self.home
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn file_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sundial.db");
+        let url = SecretString::from(format!("sqlite:{}", file.display()));
+        let pool = Pool::open(&url, 2).await.unwrap();
+        pool.migrate_up().await.unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", entry.path());
+        }
+        pool.close().await;
     }
 }
