@@ -287,7 +287,7 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
         "Subscription.pointsAdded(series)",
         Names::Series,
         "subscription ($tenant: String!, $it: String!, $after: String) {
-        pointsAdded(tenant: $tenant, series: [$it], after: $after) { cursor series { series } } }",
+        pointsAdded(tenant: $tenant, series: [$it, \"walked\"], after: $after) { cursor series { series } } }",
     ),
     (
         "Subscription.pointsAdded(after)",
