@@ -300,6 +300,19 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
     );
 
     let connection = connect(url.as_str()).await;
+    // Without a word of which tenant it is, as one looks by hand.
+    for (table, column) in [
+        ("tenant", "id"),
+        ("series", "tenant_id"),
+        ("batch", "tenant_id"),
+    ] {
+        let sql = format!("SELECT {column} FROM {table}");
+        assert_eq!(read::<i32>(&connection, &sql).await, [ids[0]], "{table}");
+    }
+    for table in ["account", "session"] {
+        let sql = format!("SELECT home_id FROM {table}");
+        assert!(read::<i32>(&connection, &sql).await.is_empty(), "{table}");
+    }
     for table in &tables {
         let (column, others) = match table.as_str() {
             "tenant" => ("id", ids[2]),

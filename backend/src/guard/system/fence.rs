@@ -207,6 +207,13 @@ pub async fn bind_application_role(
             "DROP POLICY IF EXISTS bound_{role} ON {table}; CREATE POLICY bound_{role} ON {table} \
              AS RESTRICTIVE TO {role} USING ({column} = {id}) WITH CHECK ({column} = {id}); "
         );
+        // What the role has, it can read without saying for which tenant. People and sessions are still one's own.
+        if column != "home_id" {
+            sql += &format!(
+                "DROP POLICY IF EXISTS reach_{role} ON {table}; CREATE POLICY reach_{role} ON {table} \
+                 FOR SELECT TO {role} USING ({column} = {id}); "
+            );
+        }
     }
     pool.connection().execute_unprepared(&sql).await?;
     grant_application_role(pool, role).await
@@ -214,7 +221,7 @@ pub async fn bind_application_role(
 
 fn check_role(pool: &Pool, role: &str) -> Result<()> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    // With `bound_` in front it names a policy, of at most 63 bytes.
+    // With `bound_` or `reach_` in front it names a policy, of at most 63 bytes.
     let is_plain = role.bytes().all(plain) && role.starts_with(|c: char| c.is_ascii_lowercase());
     if !is_plain || role.len() > 57 {
         return Err(Error::bad_input(
