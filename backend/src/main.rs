@@ -89,9 +89,13 @@ fn may_be_told(line: &Metadata<'_>) -> bool {
 /// The server's lines go to standard output; of other commands that is where their result goes.
 fn log(format: LogFormat, serves: bool) {
     let quiet = if serves { "info" } else { "warn" };
-    // PostgreSQL warns of each ROLLBACK without a transaction, which the pool sends as a precaution.
-    let filter = EnvFilter::try_from_env("SUNDIAL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{quiet},sqlx::postgres::notice=error")));
+    // PostgreSQL warns of each ROLLBACK without a transaction, which the pool sends as a precaution; and each start
+    // would tell that there is nothing to migrate.
+    let filter = EnvFilter::try_from_env("SUNDIAL_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!(
+            "{quiet},sqlx::postgres::notice=error,sea_orm_migration=warn"
+        ))
+    });
     let registry = tracing_subscriber::registry()
         .with(filter_fn(may_be_told))
         .with(filter);
