@@ -29,6 +29,13 @@
     clippy::unwrap_used,
     reason = "what a test needs is there, or the test fails"
 )]
+#![cfg_attr(
+    feature = "filterless",
+    expect(
+        dead_code,
+        reason = "without the filter only the tests of isolation run"
+    )
+)]
 
 /// Runs each of these tests on a fresh SQLite and on a fresh PostgreSQL.
 macro_rules! on_both {
