@@ -204,7 +204,7 @@ async fn connections_and_sign_ins_are_of_the_address() {
     assert_eq!(refused.status(), 429);
     assert!(refused.headers().contains_key("retry-after"));
     // The connection that stands has its principal's allowance.
-    socket.follow("1", PROD, &["*"], json!(null)).await;
+    socket.follow("1", PROD, &["*"], json!(START)).await;
     app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
     assert_eq!(socket.event().await.1, [("a".to_owned(), vec![(1, 1.0)])]);
 }

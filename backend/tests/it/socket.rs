@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -148,8 +148,10 @@ impl Socket {
     }
 
     async fn frame(&mut self) -> Message {
+        // Pings do not make it longer.
+        let end = Instant::now() + PATIENCE;
         loop {
-            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await;
+            let frame = tokio::time::timeout_at(end, self.0.next()).await;
             match frame.unwrap_or_else(|_| panic!("nothing came")) {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(message)) => return message,
