@@ -4,7 +4,7 @@ use sundial::guard::Pool;
 
 fn connection(pool: &Pool) {
     let _connection = pool.connection();
-    let _field = &pool.0;
+    let _field = &pool.inner;
 }
 
 fn main() {}

@@ -7,6 +7,7 @@ fn made() -> TenantScope<Admin> {
     TenantScope {
         tenant: todo!(),
         role: todo!(),
+        who: todo!(),
         transaction: todo!(),
         at_least: todo!(),
     }
