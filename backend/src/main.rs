@@ -45,6 +45,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if cfg!(feature = "filterless") {
+        return fail("this program is built for the tests of isolation, and does nothing else");
+    }
     let arguments: Arguments = match config::parse() {
         Ok(arguments) => arguments,
         Err(error) => return fail(&error.to_string()),
