@@ -169,6 +169,25 @@ test("buckets of a histogram are one row that opens, and what is chosen far down
   await page.context().close();
 });
 
+test("a series that comes after the list was read and before the connection stands is listed", async () => {
+  const page = await stage.as("admin");
+  await page.getByRole("link", { name: TEST }).waitFor();
+  let connect;
+  const written = new Promise((resolve) => (connect = resolve));
+  await page.routeWebSocket(/\/graphql/, async (socket) => {
+    await written;
+    socket.connectToServer();
+  });
+  await page.getByRole("link", { name: TEST }).click();
+  await until("series are listed", async () => (await page.locator(".choose").count()) > 0);
+  const batch = `{series: "e2e.between", times: ["${new Date().toISOString()}"], values: [1]}`;
+  const answer = await graphql(page, `mutation { ingest(tenant: "${TEST}", batches: [${batch}]) { points } }`);
+  assert.equal(answer.errors, undefined);
+  connect();
+  await page.locator(".choose", { hasText: "e2e.between" }).waitFor();
+  await page.context().close();
+});
+
 test("the other tenant is entered by keyboard where its content begins", async () => {
   const page = await stage.as("admin", `/t/${PROD}`);
   const button = page.getByRole("button", { name: `Tenant PROD ${PROD}` });

@@ -132,7 +132,8 @@ fn use_view(slug: &AttrValue) -> (View, Callback<View>) {
     (view, set)
 }
 
-/// Tells the feed which series there are, and reads the list again when points of another one come.
+/// Tells the feed which series there are, and reads the list again when points of another one come or may have been
+/// missed.
 #[hook]
 fn use_listing(
     feed: &UseReducerHandle<Feed>,
@@ -148,8 +149,8 @@ fn use_listing(
         });
     }
     let again = again.clone();
-    use_effect_with(feed.strangers, move |strangers| {
-        if *strangers > 0 {
+    use_effect_with((feed.strangers, feed.epoch), move |since| {
+        if *since != (0, 0) {
             again.emit(());
         }
     });
