@@ -22,7 +22,7 @@ const MOST_ACTOR: usize = 400;
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Action")]
 pub enum AuditAction {
-    /// The tenant was made.
+    /// The tenant was made, or its name, group or environment changed.
     TenantSet,
     /// Access rules were changed.
     AccessRulesSet,

@@ -142,13 +142,15 @@ pub async fn run(command: Apply) -> Result<()> {
 /// What applying does to one tenant.
 struct Outcome {
     made: bool,
+    /// What else is new about the tenant, in words.
+    news: Vec<String>,
     change: Change,
 }
 
 impl Outcome {
     /// Of `tenant`, done in a scope that may be committed.
     async fn of(pool: &Pool, tenant: &Wanted, now: i64) -> Result<(TenantScope<Admin>, Self)> {
-        let (scope, made) = system::found(
+        let (scope, before) = system::found(
             pool,
             &tenant.slug,
             &tenant.name,
@@ -158,23 +160,30 @@ impl Outcome {
         )
         .await?;
         let change = store::plan(&scope, &tenant.rules, By::Operator).await?;
-        if made {
+        let made = before.is_none();
+        let news = before.map_or_else(Vec::new, |before| news(&before, scope.tenant()));
+        let detail = if made { "made" } else { &news.join("\n") };
+        if !detail.is_empty() {
             let subject = format!("tenant {}", tenant.slug);
             scope
-                .audit(Action::TenantSet, &subject, "made", now)
+                .audit(Action::TenantSet, &subject, detail, now)
                 .await?;
         }
         store::set_access_rules(&scope, tenant.rules.rows(), now).await?;
-        Ok((scope, Outcome { made, change }))
+        Ok((scope, Outcome { made, news, change }))
     }
 
     fn tell(&self, slug: &str) -> Result<()> {
-        let what = match (self.made, self.change.rules.is_empty()) {
+        let same = self.news.is_empty() && self.change.rules.is_empty();
+        let what = match (self.made, same) {
             (true, _) => "new",
             (false, true) => "as it was",
             (false, false) => "changed",
         };
         say(format_args!("{slug}: {what}"))?;
+        for line in &self.news {
+            say(format_args!("  {line}"))?;
+        }
         for rule in &self.change.rules {
             say(format_args!("  {rule}"))?;
         }
@@ -186,6 +195,23 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// What of a tenant is not as it was, a line each.
+fn news(before: &tenant::Model, after: &tenant::Model) -> Vec<String> {
+    [
+        ("name", after.name.clone(), before.name.clone()),
+        ("group", after.group.clone(), before.group.clone()),
+        (
+            "environment",
+            after.environment.to_string(),
+            before.environment.to_string(),
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, now, was)| now != was)
+    .map(|(what, now, was)| format!("{what}: {now}, was {was}"))
+    .collect()
 }
 
 /// A tenant as it shall be, checked.
@@ -224,7 +250,7 @@ fn parse(text: &str) -> Result<Vec<Wanted>, String> {
             Rules::try_from(given).map_err(|error| format!("the tenant {slug}: {error}"))?;
         wanted.push(Wanted {
             slug: tenant.slug,
-            name: tenant.name,
+            name: name.to_owned(),
             group: tenant.group,
             environment: match tenant.environment {
                 Environment::Prod => tenant::Environment::Prod,

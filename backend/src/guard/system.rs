@@ -132,7 +132,7 @@ pub async fn operate(pool: &Pool, slug: &str) -> Result<TenantScope<Admin>> {
 }
 
 /// Makes the tenant if it is absent, brings name, group and environment up to date, and opens it as
-/// [`operate`] does. The second value tells whether it was made.
+/// [`operate`] does. The second value is the tenant as it was before; none when it is made now.
 ///
 /// Reason: a tenant can't be made from inside of one.
 ///
@@ -145,10 +145,10 @@ pub async fn found(
     group: &str,
     environment: tenant::Environment,
     now: i64,
-) -> Result<(TenantScope<Admin>, bool)> {
+) -> Result<(TenantScope<Admin>, Option<tenant::Model>)> {
     let transaction = Arc::new(pool.write());
     let before = named(&transaction, slug).await?;
-    let (tenant, made) = {
+    let tenant = {
         let key = Key::Slug(slug.to_owned());
         let open = transaction.fenced(&Fence::key(key)).await?;
         let row = tenant::ActiveModel {
@@ -164,7 +164,7 @@ pub async fn found(
             tenant::Column::Group,
             tenant::Column::Environment,
         ];
-        let after = tenant::Entity::insert(row)
+        tenant::Entity::insert(row)
             .on_conflict(
                 OnConflict::column(tenant::Column::Slug)
                     .update_columns(changed)
@@ -172,10 +172,9 @@ pub async fn found(
             )
             .exec_with_returning(&*open)
             .await
-            .map_err(owner_alone)?;
-        (after, before.is_none())
+            .map_err(owner_alone)?
     };
-    if made {
+    if before.is_none() {
         let open = transaction.fenced(&Fence::tenant(tenant.id)).await?;
         let counter = tenant_counter::ActiveModel {
             tenant_id: Set(tenant.id),
@@ -190,7 +189,7 @@ pub async fn found(
     }
     let who = Arc::new(Who::operator());
     let scope = TenantScope::new(tenant, RoleName::Admin, who, transaction);
-    Ok((scope, made))
+    Ok((scope, before))
 }
 
 /// That the server's role was refused what is the owner's.

@@ -329,10 +329,10 @@ pub async fn found(
     rules: Vec<access_rule::Model>,
 ) -> String {
     let group = slug.rsplit_once('-').map_or(slug, |(group, _)| group);
-    let (scope, made) = system::found(pool, slug, slug, group, environment, 0)
+    let (scope, before) = system::found(pool, slug, slug, group, environment, 0)
         .await
         .unwrap();
-    assert!(made, "{slug} was there before");
+    assert!(before.is_none(), "{slug} was there before");
     set_access_rules(&scope, &rules, 0).await.unwrap();
     let name = TokenName::try_from("clock".to_owned()).unwrap();
     let (_, token) = create_token(&scope, &name, None, None, 0).await.unwrap();

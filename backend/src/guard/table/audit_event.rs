@@ -49,7 +49,7 @@ pub enum ActorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Action {
-    /// The tenant was made.
+    /// The tenant was made, or its name, group or environment changed.
     #[sea_orm(string_value = "TENANT_SET")]
     TenantSet,
     /// Access rules were changed.

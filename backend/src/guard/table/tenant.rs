@@ -33,6 +33,16 @@ pub enum Environment {
     Test,
 }
 
+impl std::fmt::Display for Environment {
+    /// As stored, and as the API has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Environment::Prod => "PROD",
+            Environment::Test => "TEST",
+        })
+    }
+}
+
 /// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -9,6 +9,7 @@ use crate::app::{FOREIGN, PROD, TestApp};
 
 on_both! {
     apply_names_who_gains_and_who_loses,
+    apply_tells_and_keeps_what_is_new_about_a_tenant,
     apply_that_strands_one_tenant_changes_none,
 }
 
@@ -29,8 +30,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// A tenant as `sundial apply` reads it.
 fn wanted(slug: &str, rules: &[&str]) -> String {
+    let group = slug.rsplit_once('-').unwrap().0;
     let mut text = format!(
-        "  - slug: {slug}\n    name: {slug}\n    group: g\n    environment: PROD\n    access:\n"
+        "  - slug: {slug}\n    name: {slug}\n    group: {group}\n    environment: PROD\n    access:\n"
     );
     for rule in rules {
         text += &format!("      - {{ {rule} }}\n");
@@ -75,6 +77,36 @@ async fn apply_names_who_gains_and_who_loses(app: TestApp) {
     assert_eq!(rules.len(), before.0.len() + 1);
     // The new tenant, and both tenants' rules.
     assert_eq!(events, before.1 + 3);
+}
+
+async fn apply_tells_and_keeps_what_is_new_about_a_tenant(app: TestApp) {
+    let file = |name: &str, environment: &str| {
+        let tenant = wanted("new-prod", &["organization: mcce, role: ADMIN"]);
+        let tenant = tenant.replace("name: new-prod", &format!("name: {name}"));
+        format!("tenants:\n{}", tenant.replace("PROD", environment))
+    };
+    let told = async |file: String| text(&apply(&app, &file, &["--force"]).await.stdout);
+    assert!(
+        told(file("' One '", "PROD"))
+            .await
+            .starts_with("new-prod: new\n")
+    );
+    assert_eq!(told(file("One", "PROD")).await, "new-prod: as it was\n");
+    let news = "name: Two, was One\n  environment: TEST, was PROD\n";
+    assert_eq!(
+        told(file("Two", "TEST")).await,
+        format!("new-prod: changed\n  {news}")
+    );
+    let kept: Vec<String> = app
+        .database
+        .read(
+            "SELECT detail FROM audit_event WHERE action = 'TENANT_SET' AND subject = 'tenant new-prod' ORDER BY id",
+        )
+        .await;
+    assert_eq!(
+        kept,
+        ["made", "name: Two, was One\nenvironment: TEST, was PROD"]
+    );
 }
 
 async fn apply_that_strands_one_tenant_changes_none(app: TestApp) {
