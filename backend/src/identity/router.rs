@@ -60,6 +60,10 @@ async fn begin(
     let Some(app) = &identity.0.app else {
         return stopped(&identity, Stop::NotConfigured);
     };
+    if identity.0.site.is_foreign(&headers) {
+        // A session begins by a click on Sundial's own page, which is what who is not signed in finds there.
+        return redirect(&identity.0.site.return_to(&return_to), &[]);
+    }
     if let Some(login) = identity.0.site.own_login(&headers, &return_to) {
         return redirect(login.as_str(), &[]);
     }

@@ -98,6 +98,12 @@ impl Site {
         }
     }
 
+    /// Whether a browser says that another site's page leads here. One that says nothing is taken to come by itself.
+    pub(super) fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        let site = headers.get("sec-fetch-site");
+        site.is_some_and(|site| site == "cross-site" || site == "same-site")
+    }
+
     /// `wanted`, if it is a path of this site that a sign-in may end at; `/` otherwise.
     pub(super) fn return_to(&self, wanted: &str) -> String {
         let own = |text: &str| text.starts_with('/') && !text.starts_with("//");

@@ -67,6 +67,27 @@ async fn never_returns_to_another_site() {
 }
 
 #[tokio::test]
+async fn link_on_another_site_begins_no_sign_in() {
+    let world = World::new().await;
+    let login = world.url.join("/auth/login?return_to=/t/a-prod").unwrap();
+    let http = github::client().unwrap();
+    for (site, own) in [
+        ("cross-site", false),
+        ("same-site", false),
+        ("same-origin", true),
+        ("none", true),
+    ] {
+        let request = http.get(login.clone()).header("sec-fetch-site", site);
+        let answer = request.send().await.unwrap();
+        let to_github = location(&answer).starts_with(&world.github.url());
+        assert_eq!(to_github, own, "{site}");
+        assert_eq!(answer.headers().contains_key("set-cookie"), own, "{site}");
+        // Where the person wanted to go, and a button there if they are not signed in.
+        assert_eq!(location(&answer) == "/t/a-prod", !own, "{site}");
+    }
+}
+
+#[tokio::test]
 async fn stranger_signs_in_and_belongs_to_nothing() {
     let world = World::new().await;
     let browser = world.signed_in("stranger").await;
