@@ -30,11 +30,16 @@ impl Socket {
 
     /// A connection of the browser that has `cookie`, from the site's own page.
     pub async fn by_cookie(endpoint: &Url, cookie: &str) -> Self {
-        let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin")];
-        let mut socket = Socket::with(endpoint, &headers).await;
+        let mut socket = Socket::of_browser(endpoint, cookie).await;
         socket.send(json!({ "type": "connection_init" })).await;
         assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
         socket
+    }
+
+    /// The same, and it has not introduced itself.
+    pub async fn of_browser(endpoint: &Url, cookie: &str) -> Self {
+        let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin")];
+        Socket::with(endpoint, &headers).await
     }
 
     async fn with(endpoint: &Url, headers: &[(&'static str, &str)]) -> Self {

@@ -54,7 +54,7 @@ async fn foreign_and_absent_tenants_cost_the_same() {
                     let request = request.header("content-type", "application/json");
                     let before = statements.load(Ordering::SeqCst);
                     let begun = Instant::now();
-                    let response = request.bearer_auth(&asker.token).send().await.unwrap();
+                    let response = request.bearer_auth(&asker.proof).send().await.unwrap();
                     response.text().await.unwrap();
                     // The first round asks GitHub who it is.
                     if round > 0 {

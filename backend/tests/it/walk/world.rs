@@ -24,8 +24,8 @@ pub const TENANTS: [&str; 3] = [PROD, TEST, FOREIGN];
 /// Somebody who asks.
 pub struct Asker {
     pub name: &'static str,
-    /// A token, or nothing.
-    pub token: String,
+    /// A token, a session's cookie, or nothing.
+    pub proof: String,
     /// Whether the proof counts, and so says who it is.
     pub counts: bool,
     roles: &'static [(&'static str, RoleName)],
@@ -38,16 +38,21 @@ impl Asker {
     }
 
     pub fn is_anonymous(&self) -> bool {
-        self.token.is_empty()
+        self.proof.is_empty()
     }
 
     pub fn is_machine(&self) -> bool {
-        self.token.starts_with("sdl_")
+        self.proof.starts_with("sdl_")
+    }
+
+    /// The cookie of a browser.
+    fn cookie(&self) -> Option<&str> {
+        Some(self.proof.as_str()).filter(|proof| proof.starts_with("sundial="))
     }
 
     /// Whether they are in an organisation to which the tenant is open, and in none of the teams.
     pub fn is_colleague(&self, tenant: &str) -> bool {
-        self.name == "viewer" && tenant == TEST
+        ["viewer", "viewer's browser"].contains(&self.name) && tenant == TEST
     }
 
     /// The tenant in which they have a role, or one that is not there.
@@ -124,15 +129,25 @@ impl World {
         deliver(&app, end_memberships(&app, "left")).await;
         let revoked = revoked_token(&app, PROD).await;
         let person = |login| app.person(login);
-        let of = |name, token, roles| Asker {
+        // Of accounts of their own, so that no other asker ends their sessions.
+        app.github.set_memberships("reader", &["mcce/g1-viewers"]);
+        app.github.set_memberships("foreign", &["other"]);
+        app.github.set_memberships("nobody", &[]);
+        let reading = Browser::sign_in(&app, "reader", "Firefox").await;
+        let foreign = Browser::sign_in(&app, "foreign", "Firefox").await;
+        let ended = Browser::sign_in(&app, "nobody", "Firefox").await;
+        let ending = "mutation { endSessions(keepCurrent: false) }";
+        ended.ask(ending, json!({})).await;
+        let strange = Browser::sign_in(&app, "nobody", "Firefox").await;
+        let of = |name, proof, roles| Asker {
             name,
-            token,
+            proof,
             roles,
             counts: true,
         };
-        let refused = |name, token| Asker {
+        let refused = |name, proof| Asker {
             name,
-            token,
+            proof,
             roles: &[],
             counts: false,
         };
@@ -153,10 +168,19 @@ impl World {
                 &[(FOREIGN, Admin)],
             ),
             of("former member", left, &[]),
+            of("viewer's browser", reading.cookie, &[(PROD, Viewer)]),
+            of(
+                "foreign administrator's browser",
+                foreign.cookie,
+                &[(FOREIGN, Admin)],
+            ),
+            of("stranger's browser", strange.cookie, &[]),
             refused("revoked token", revoked),
             refused("forged token", forged()),
             refused("garbled token", "sdl_garbled".to_owned()),
             refused("forged GitHub token", "gho_neverissued".to_owned()),
+            refused("ended session", ended.cookie),
+            refused("forged session", format!("sundial={}", "F".repeat(43))),
         ];
         let browser = Browser::sign_in(&app, "admin", ADMINISTRATORS_BROWSER).await;
         let own = browser
@@ -217,7 +241,14 @@ impl World {
             return self.hear(asker, document, variables).await;
         }
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let response = self.app.post(&asker.token, body).send().await.unwrap();
+        let request = match asker.cookie() {
+            Some(cookie) => {
+                let request = self.app.post("", body).header("cookie", cookie);
+                request.header("sec-fetch-site", "same-origin")
+            }
+            None => self.app.post(&asker.proof, body),
+        };
+        let response = request.send().await.unwrap();
         Answer {
             status: response.status().as_u16(),
             headers: shown(response.headers()),
@@ -227,11 +258,15 @@ impl World {
 
     /// The first message to whoever follows, or the end of the connection.
     async fn hear(&self, asker: &Asker, document: &str, variables: Value) -> Answer {
-        let mut socket = Socket::open(&self.app.endpoint()).await;
-        if asker.is_anonymous() {
+        let endpoint = self.app.endpoint();
+        let mut socket = match asker.cookie() {
+            Some(cookie) => Socket::of_browser(&endpoint, cookie).await,
+            None => Socket::open(&endpoint).await,
+        };
+        if asker.is_anonymous() || asker.cookie().is_some() {
             socket.send(json!({ "type": "connection_init" })).await;
         } else {
-            socket.init(&asker.token).await;
+            socket.init(&asker.proof).await;
         }
         let ended = |status| Answer {
             status,
