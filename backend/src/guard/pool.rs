@@ -243,24 +243,5 @@ impl Pool {
     }
 }
 
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn file_is_its_owners_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sundial.db");
-        let url = SecretString::from(format!("sqlite:{}", file.display()));
-        let pool = Pool::open(&url, 2).await.unwrap();
-        pool.migrate_up().await.unwrap();
-        for entry in std::fs::read_dir(folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode, 0o600, "{:?}", entry.path());
-        }
-        pool.close().await;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -262,15 +262,24 @@ impl<T: Lasting> Expiry<TokenHash, Known<T>> for Lifetimes {
     ) -> Option<Duration> {
         self.left(known, now)
     }
+}
 
-    // An answer that takes the place of one past its time is an update to the cache.
-    fn expire_after_update(
-        &self,
-        _: &TokenHash,
-        known: &Known<T>,
-        now: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        self.left(known, now)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::github;
+
+    #[tokio::test]
+    async fn answer_from_the_moment_of_a_change_does_not_count() {
+        let (http, api) = (github::client().unwrap(), "http://127.0.0.1:9");
+        let github = Github::new(http, &api.parse().unwrap(), "a".into(), "b".into());
+        let people = People::new(github.unwrap(), Lifetimes::default());
+        let before = Instant::now();
+        people.forget(Some(7));
+        let changed = people.changed.get(&7).unwrap();
+        assert!(!people.is_current(7, before));
+        assert!(!people.is_current(7, changed));
+        assert!(people.is_current(7, changed + Duration::from_nanos(1)));
+        assert!(people.is_current(8, before));
     }
 }

@@ -171,6 +171,11 @@ impl TestApp {
         self.github.issue_token(login, "read:user", &self.client_id)
     }
 
+    /// Who may be behind a request to this server.
+    pub fn identity(&self) -> Identity {
+        Identity::new(&self.config, self.url.clone(), self.pool.clone()).unwrap()
+    }
+
     /// Tells the server to stop.
     pub fn stop(&self) {
         self.stop.send_replace(true);

@@ -368,6 +368,19 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
     assert!(faults(url.as_str(), None).await.contains("SUNDIAL_TENANT"));
     let unbound = faults(&app.database.url, Some(PROD)).await;
     assert!(unbound.contains("table batch does not bind"), "{unbound}");
+    // Or in one table alone: not at all, or to another tenant.
+    let drop = format!("DROP POLICY bound_{role} ON batch");
+    let other = ids[2];
+    let astray = format!(
+        "CREATE POLICY bound_{role} ON batch AS RESTRICTIVE TO {role} \
+         USING (tenant_id = {other}) WITH CHECK (tenant_id = {other})"
+    );
+    for sql in [drop, astray] {
+        app.database.execute(&sql).await;
+        let one = faults(url.as_str(), Some(PROD)).await;
+        assert!(one.contains("table batch does not bind"), "{one}");
+        assert_eq!(one.lines().count(), 1, "{one}");
+    }
     owner.close().await;
 }
 

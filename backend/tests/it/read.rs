@@ -1,6 +1,7 @@
 //! What went in comes out, by each of the ways.
 
 use serde_json::json;
+use sundial::{guard::Viewer, identity::Proof, series::store::list};
 
 use crate::app::{PROD, TEST, TestApp, batch, columns};
 
@@ -15,6 +16,20 @@ on_both! {
     series_are_listed_by_match_and_by_page,
     node_gives_back_what_has_the_id,
     samples_thinned_keep_the_extremes,
+    all_that_one_request_reads_is_of_one_moment,
+}
+
+async fn all_that_one_request_reads_is_of_one_moment(app: TestApp) {
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    let proof = Proof::Bearer(app.person("viewer").into());
+    let principal = app.identity().authenticate(&proof).await;
+    let principal = principal.unwrap().unwrap();
+    let scope = app.pool.look::<Viewer>(&principal, PROD).await.unwrap();
+    let known = async || list(&scope, None, None, 10).await.unwrap().len();
+    assert_eq!(known().await, 1);
+    app.ingest(&app.prod, PROD, "b", &[(1, 1.0)]).await;
+    assert_eq!(known().await, 1);
+    assert_eq!(app.points(&app.prod, PROD).await.len(), 2);
 }
 
 async fn samples_are_what_was_written(app: TestApp) {

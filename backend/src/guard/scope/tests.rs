@@ -42,6 +42,20 @@ fn member(organization: &str) -> Principal {
     })
 }
 
+#[test]
+fn slug_is_lower_case_with_a_letter_first_and_no_dash_last() {
+    let longest = "a".repeat(63);
+    for good in ["a", "a-1", "mcce-g1-prod", "a--b", &longest] {
+        assert!(is_slug(good), "{good}");
+    }
+    let longer = "a".repeat(64);
+    for bad in [
+        "", "-", "-a", "a-", "1a", "A", "aB", "a_b", "a b", "ä", &longer,
+    ] {
+        assert!(!is_slug(bad), "{bad}");
+    }
+}
+
 #[tokio::test]
 async fn role_that_is_not_held_is_not_given() {
     let (pool, _folder) = founded().await;

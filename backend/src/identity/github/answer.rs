@@ -218,6 +218,15 @@ mod tests {
     }
 
     #[test]
+    fn causes_are_told_in_a_row() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] std::io::Error);
+        let chained = chain(&Outer(std::io::Error::other("inner")));
+        assert_eq!(chained, "outer: inner");
+    }
+
+    #[test]
     fn wait_is_what_github_asks_for() {
         let used_up = ("x-ratelimit-remaining", "0");
         let reset = (NOW + 120).to_string();

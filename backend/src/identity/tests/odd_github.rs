@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::identity::github::{Fault, Github, Standing};
 
-/// A GitHub whose answers are given by path; what is not is an empty list.
+/// A GitHub whose answers are given by path; what is not is an empty list. A number is the status of a refusal.
 async fn answering(answers: Value) -> (Github, JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
@@ -16,9 +16,10 @@ async fn answering(answers: Value) -> (Github, JoinHandle<()>) {
         if let Some(link) = said.get("link") {
             let link = format!("<{}>; rel=\"next\"", link.as_str().unwrap());
             headers.insert("link", link.parse().unwrap());
-            return (headers, Json(json!([])));
+            return (StatusCode::OK, headers, Json(json!([])));
         }
-        (headers, Json(said))
+        let status = said.as_u64().map_or(200, |status| status as u16);
+        (StatusCode::from_u16(status).unwrap(), headers, Json(said))
     };
     let router = Router::new().fallback(any(answer));
     let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -85,6 +86,49 @@ async fn answers_of_two_accounts_are_nobodys() {
         people.owner(&"gho_a".into()).await,
         Err(Fault::Unavailable { .. })
     ));
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let asked = async |answer: Value, of: &str| {
+        let mut answers =
+            json!({ "/user": { "id": 7, "login": "a", "name": "", "avatar_url": "" } });
+        answers[of] = answer;
+        let (github, _server) = answering(answers).await;
+        github.profile(&"gho_a".into()).await
+    };
+    for of in ["/user", "/user/teams", "/user/memberships/orgs"] {
+        let narrow = asked(json!(403), of).await;
+        assert!(matches!(narrow, Err(Fault::Narrow)), "{of}");
+        let foreign = asked(json!(401), of).await;
+        assert!(matches!(foreign, Err(Fault::Foreign)), "{of}");
+        let refused = asked(json!(404), of).await;
+        let words = Error::from(refused.err().unwrap()).to_string();
+        assert!(words.contains("it answers 404"), "{of}: {words}");
+    }
+    let refused = standing(json!(401)).await.err().unwrap();
+    let words = Error::from(refused).to_string();
+    assert!(
+        words.contains("refuses the client id and secret"),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_profile_leaves_empty_is_not_there() {
+    let profile = async |name: &str, avatar: &str| {
+        let user = json!({ "id": 7, "login": "a", "name": name, "avatar_url": avatar });
+        let (github, _server) = answering(json!({ "/user": user })).await;
+        github.profile(&"gho_a".into()).await.unwrap()
+    };
+    let empty = profile("", "").await;
+    assert_eq!((empty.name.as_str(), empty.avatar_url), ("a", None));
+    let full = profile("Ada", "https://a.example/a.png").await;
+    let avatar = full.avatar_url.as_deref();
+    assert_eq!(
+        (full.name.as_str(), avatar),
+        ("Ada", Some("https://a.example/a.png"))
+    );
 }
 
 #[tokio::test]

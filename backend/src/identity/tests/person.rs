@@ -1,6 +1,7 @@
 //! GitHub tokens, and access that GitHub gives and takes back.
 
 use super::*;
+use crate::guard::Member;
 
 #[tokio::test]
 async fn token_of_our_app_counts_and_of_another_does_not() {
@@ -129,6 +130,7 @@ async fn membership_taken_back_is_seen_when_the_profile_has_run_out() {
 
 #[tokio::test]
 async fn last_known_memberships_are_kept() {
+    const ADMIN: &str = "admin mcce/g1-admins";
     let world = World::with(short(), |_| {}).await;
     let slug = "mcce-g1-prod";
     let environment = crate::guard::table::tenant::Environment::Prod;
@@ -138,18 +140,23 @@ async fn last_known_memberships_are_kept() {
         let scope = system::operate(&world.pool, slug).await.unwrap();
         let members = scope.known_members(&[organization.to_owned()]).await;
         let members = members.unwrap().into_iter();
-        members.map(|member| member.login).collect::<Vec<_>>()
+        let words = |member: Member| {
+            let teams = member.memberships.teams.into_iter();
+            let teams = teams.map(|(organization, team)| format!(" {organization}/{team}"));
+            member.login + &teams.collect::<String>()
+        };
+        members.map(words).collect::<Vec<_>>()
     };
     let _browser = world.signed_in("admin").await;
-    assert_eq!(known("mcce").await, ["admin"]);
+    assert_eq!(known("mcce").await, [ADMIN]);
     let token = world.token("viewer");
     world.bearer(&token).await.unwrap();
-    eventually(|| async { known("mcce").await == ["admin", "viewer"] }).await;
+    eventually(|| async { known("mcce").await == [ADMIN, "viewer mcce/g1-viewers"] }).await;
     world.github.set_memberships("viewer", &["other"]);
     tokio::time::sleep(short().profile).await;
     world.bearer(&token).await.unwrap();
     eventually(|| async { known("other").await == ["viewer"] }).await;
-    assert_eq!(known("mcce").await, ["admin"]);
+    assert_eq!(known("mcce").await, [ADMIN]);
 }
 
 #[tokio::test]
