@@ -118,6 +118,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lifetimes_are_ten_minutes_and_an_hour() {
+        assert_eq!((LIFE, COOKIE_LIFE), (600_000_000, 3_600));
+    }
+
+    #[test]
     fn comes_back_whole_in_time_and_with_its_state() {
         let key = Key::derive(b"client secret", PURPOSE).unwrap();
         let login = Login {

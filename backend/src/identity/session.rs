@@ -302,6 +302,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lifetimes_are_those_of_the_documentation() {
+        const DAY: i64 = 86_400_000_000;
+        assert_eq!((IDLE, LIFE), (7 * DAY, 30 * DAY));
+    }
+
+    #[test]
     fn ends_idle_and_ends_anyway() {
         let row = |used_at| session::Model {
             home_id: 0,

@@ -197,6 +197,11 @@ mod tests {
         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
     #[test]
+    fn delivery_is_known_for_three_days() {
+        assert_eq!(KNOWN_FOR.as_secs(), 259_200);
+    }
+
+    #[test]
     fn signature_holds_for_its_secret_and_body_alone() {
         let webhook = Webhook::new(SECRET.into());
         assert!(webhook.verify(SIGNATURE, BODY).is_some());

@@ -5,7 +5,7 @@ use sundial::guard::{Pool, system};
 
 use crate::{
     app::{FOREIGN, PROD, TEST, TestApp},
-    database::{Kind, connect, read},
+    database::{Database, Kind, connect, read},
 };
 
 /// Every table that names a tenant, as the database's own catalogue has it.
@@ -267,7 +267,8 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
         .unwrap();
     let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
     let role = format!("{name}_bound");
-    let password = "0123456789abcdef-SCRAM".to_owned();
+    // Of the least length that is taken.
+    let password = "0123456789-SCRAM".to_owned();
     let bind = async || {
         system::bind_application_role(&owner, &role, Some(&password.clone().into()), PROD).await
     };
@@ -382,6 +383,60 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
         assert_eq!(one.lines().count(), 1, "{one}");
     }
     owner.close().await;
+}
+
+#[tokio::test]
+async fn role_is_refused_for_its_name_or_password() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let owner = Pool::open(&app.database.owner.clone().into(), 2).await;
+    let owner = owner.unwrap();
+    let refused = async |pool: &Pool, role: &str| {
+        let granted = system::grant_application_role(pool, role).await;
+        let refused = granted.err().unwrap_or_else(|| panic!("{role}"));
+        assert_eq!(refused.code(), "BAD_USER_INPUT", "{role}: {refused}");
+        refused.to_string()
+    };
+    let long = "a".repeat(58);
+    for role in [
+        "",
+        "1a",
+        "_a",
+        "A",
+        "a-b",
+        "a b",
+        "a; DROP ROLE b",
+        "\"a\"",
+        "ä",
+        &long,
+    ] {
+        assert!(refused(&owner, role).await.contains("1 to 57"), "{role}");
+    }
+    let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
+    let longest = format!("{name}_{}", "a".repeat(56 - name.len()));
+    app.database
+        .execute(&format!("CREATE ROLE {longest}"))
+        .await;
+    let granted = system::grant_application_role(&owner, &longest).await;
+    assert!(granted.is_ok(), "{granted:?}");
+    // Nor is a password that is short, or that PostgreSQL would have to rewrite first.
+    for password in [
+        "",
+        "0123456789abcde",
+        "0123456789 abcdef",
+        "0123456789äbcdef",
+    ] {
+        let bound = Some(password.to_owned().into());
+        let bound = system::bind_application_role(&owner, &longest, bound.as_ref(), PROD);
+        let words = bound.await.err().map(|error| error.to_string());
+        assert!(
+            words.is_some_and(|words| words.contains("16 or more")),
+            "{password}"
+        );
+    }
+    owner.close().await;
+    let file = Database::create(Kind::Sqlite).await;
+    let pool = Pool::open(&file.url.clone().into(), 2).await.unwrap();
+    assert!(refused(&pool, "app").await.contains("SQLite has no roles"));
 }
 
 #[tokio::test]

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::guard::{
-    Memberships, Person, system,
-    table::{account, session, tenant::Environment},
+    Admin, Memberships, Person, system,
+    table::{
+        account,
+        audit_event::{self, Action},
+        session,
+        tenant::Environment,
+    },
 };
 
 async fn opened(connections: u32) -> (Pool, tempfile::TempDir) {
@@ -159,4 +164,34 @@ async fn reader_waits_for_no_writer() {
     assert!(second().await.is_err());
     writing.commit().await.unwrap();
     assert!(second().await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn writers_of_two_processes_wait_for_each_other() {
+    let (one, folder) = opened(2).await;
+    one.migrate_up().await.unwrap();
+    let founded = system::found(&one, "a-prod", "A", "a", Environment::Prod, 0).await;
+    founded.unwrap().0.commit().await.unwrap();
+    let url = format!("sqlite:{}", folder.path().join("sundial.db").display());
+    let other = Pool::open(&url.into(), 2).await.unwrap();
+    let write = async |scope: &TenantScope<Admin>, now| {
+        scope.audit(Action::TenantSet, "a", "", now).await.unwrap();
+    };
+    // Both have read, if one could begin while the other is at it, and neither could write what it then has to.
+    let first = system::operate(&one, "a-prod").await.unwrap();
+    let second = tokio::spawn(async move {
+        let second = system::operate(&other, "a-prod").await.unwrap();
+        write(&second, 2).await;
+        second.commit().await.unwrap();
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    write(&first, 1).await;
+    first.commit().await.unwrap();
+    second.await.unwrap();
+    let scope = system::operate(&one, "a-prod").await.unwrap();
+    let events = scope.find::<audit_event::Entity>().all().await.unwrap();
+    assert_eq!(
+        events.iter().map(|event| event.at).collect::<Vec<_>>(),
+        [1, 2]
+    );
 }
