@@ -218,6 +218,29 @@ mod tests {
     }
 
     #[test]
+    fn limit_is_told_from_other_refusals() {
+        let words = |status, wait| {
+            let refusal = Refusal {
+                status,
+                message: String::new(),
+                sso: None,
+                wait,
+            };
+            match refusal.fault("/user") {
+                Fault::Unavailable { words, retry_after } => (words, retry_after),
+                other => panic!("{other:?}"),
+            }
+        };
+        let limit = "its limit of requests is used up for now".to_owned();
+        for status in [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS] {
+            assert_eq!(words(status, Some(30)), (limit.clone(), 30));
+        }
+        let down = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(words(down, Some(30)), ("it answers 503".into(), 30));
+        assert_eq!(words(down, None), ("it answers 503".into(), RETRY_AFTER));
+    }
+
+    #[test]
     fn causes_are_told_in_a_row() {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]

@@ -4,9 +4,10 @@ use axum::{Json, Router, http::HeaderMap, routing::any};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::identity::github::{Fault, Github, Standing};
+use crate::identity::github::{Fault, Github, Membership, Standing};
 
-/// A GitHub whose answers are given by path; what is not is an empty list. A number is the status of a refusal.
+/// A GitHub whose answers are given by path; what is not is an empty list. A number, alone or as `status`,
+/// is the status of a refusal.
 async fn answering(answers: Value) -> (Github, JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
@@ -18,8 +19,9 @@ async fn answering(answers: Value) -> (Github, JoinHandle<()>) {
             headers.insert("link", link.parse().unwrap());
             return (StatusCode::OK, headers, Json(json!([])));
         }
-        let status = said.as_u64().map_or(200, |status| status as u16);
-        (StatusCode::from_u16(status).unwrap(), headers, Json(said))
+        let status = said.as_u64().or(said["status"].as_u64());
+        let status = StatusCode::from_u16(status.map_or(200, |status| status as u16));
+        (status.unwrap(), headers, Json(said))
     };
     let router = Router::new().fallback(any(answer));
     let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -112,6 +114,57 @@ async fn refusals_are_told_apart() {
         words.contains("refuses the client id and secret"),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn membership_is_what_github_says_of_it() {
+    const UNAPPROVED: &str = "Although you appear to have the correct authorization credentials, the `mcce` \
+        organization has enabled OAuth App access restrictions";
+    for (answer, expected) in [
+        (
+            json!({ "state": "active", "organization": { "id": 1, "login": "mcce" } }),
+            Membership::Active,
+        ),
+        (
+            json!({ "state": "pending", "organization": { "id": 1, "login": "mcce" } }),
+            Membership::Pending,
+        ),
+        (
+            json!({ "state": "odd", "organization": { "id": 1, "login": "mcce" } }),
+            Membership::Absent,
+        ),
+        (json!(404), Membership::Absent),
+        (
+            json!({ "status": 403, "message": UNAPPROVED }),
+            Membership::Unapproved,
+        ),
+        (
+            json!({ "status": 403, "message": "an IP allow list is enabled" }),
+            Membership::Refused,
+        ),
+    ] {
+        let answers = json!({ "/user/memberships/orgs/mcce": answer });
+        let (github, _server) = answering(answers.clone()).await;
+        let asked = github.membership(&"gho_a".into(), "a", "mcce").await;
+        assert_eq!(asked.unwrap().0, expected, "{answers}");
+    }
+}
+
+#[tokio::test]
+async fn answer_is_read_up_to_a_bound() {
+    const BOUND: usize = 4 << 20;
+    let of_size = async |size: usize| {
+        // A text of JSON, in its quotes.
+        let text = json!("a".repeat(size - 2));
+        standing(text)
+            .await
+            .err()
+            .map(|fault| Error::from(fault).to_string())
+    };
+    let read = of_size(BOUND).await.unwrap();
+    assert!(read.contains("can't be read"), "{read}");
+    let unread = of_size(BOUND + 1).await.unwrap();
+    assert!(unread.contains("too long"), "{unread}");
 }
 
 #[tokio::test]
