@@ -1,8 +1,13 @@
 //! What a write does, and what it does not.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::app::{INGEST, PROD, TEST, TestApp, batch, code, message};
+use crate::{
+    app::{INGEST, PROD, TEST, TestApp, batch, code, message},
+    database::Kind,
+};
 
 on_both! {
     last_write_at_the_same_time_wins,
@@ -122,7 +127,7 @@ async fn cancelled_requests_lose_no_acknowledged_point(app: TestApp) {
     let mut acknowledged = Vec::new();
     for i in 0..150_i64 {
         // Clients that go away at any moment, while they read and while they write.
-        let patience = std::time::Duration::from_micros(rand::random_range(0..3_000));
+        let patience = Duration::from_micros(rand::random_range(0..3_000));
         let points = [(i, 0.0)];
         let write = app.ingest(&app.prod, PROD, "b", &points);
         drop(tokio::time::timeout(patience, write).await);
@@ -137,4 +142,13 @@ async fn cancelled_requests_lose_no_acknowledged_point(app: TestApp) {
     assert_eq!(read[0], ("a".to_owned(), acknowledged));
     let kept: Vec<i64> = app.database.read("SELECT count(*) FROM batch").await;
     assert!(kept[0] >= 50, "{kept:?}");
+}
+
+#[tokio::test]
+async fn writers_of_two_tenants_do_not_wait_for_each_other() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let held = app.operate(PROD).await;
+    let other = tokio::time::timeout(Duration::from_secs(5), app.operate(TEST)).await;
+    assert!(other.is_ok());
+    drop(held);
 }
