@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs::File, path::PathBuf, process::Stdio, time::Duration};
 
 use base64::{Engine, prelude::*};
-use github_stand_in::{GitHub, Settings};
+use github_stand_in::{Event, GitHub, Settings};
 use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
 use sundial::guard::{
@@ -274,6 +274,7 @@ struct World {
     github: GitHub,
     settings: Settings,
     token: String,
+    webhook: String,
     folder: TempDir,
 }
 
@@ -300,6 +301,7 @@ impl World {
             state: Some(folder.path().join("tokens")),
             ..Settings::default()
         };
+        let webhook = secrets.know("the webhook's secret", "Web/hook+of Sundial");
         let github = github_stand_in::start(settings.clone()).await.unwrap();
         World {
             secrets,
@@ -308,12 +310,15 @@ impl World {
             github,
             settings,
             token,
+            webhook,
             folder,
         }
     }
 
     fn command(&self, database: &str) -> Command {
-        sundial(database, &self.github, &self.settings)
+        let mut command = sundial(database, &self.github, &self.settings);
+        command.env("SUNDIAL_GITHUB_WEBHOOK_SECRET", &self.webhook);
+        command
     }
 
     /// All that the server and its answers say in a long day.
@@ -323,6 +328,7 @@ impl World {
         self.sign_in(&mut browser).await;
         self.show(&mut browser).await;
         self.follow(&program.url).await;
+        self.deliver(&mut browser).await;
         self.break_database(&mut browser).await;
         for page in ["/metrics", "/readyz", "/livez"] {
             browser.get(&program.management.join(page).unwrap()).await;
@@ -386,6 +392,20 @@ impl World {
             .know("unavailable: code", parameter(&back, "code"));
         self.github.fail_next(500, 1);
         browser.get(&back).await;
+    }
+
+    /// Has GitHub tell of a change, and somebody else too.
+    async fn deliver(&mut self, browser: &mut Browser) {
+        let event = || Event::Organization("member_removed", "mcce", Some("viewer"));
+        for (secret, expected) in [(self.webhook.as_str(), 202), ("another", 401)] {
+            let delivery = self.github.delivery(secret, event());
+            let url = browser.url.join("/webhooks/github").unwrap();
+            let mut request = browser.http.post(url).body(delivery.body);
+            for (name, value) in delivery.headers {
+                request = request.header(name, value);
+            }
+            assert_eq!(browser.send(request).await.0, expected);
+        }
     }
 
     /// Shows good proof and bad.
