@@ -4,6 +4,7 @@
 //! file of their own: a flag could be read by any process of the machine, so none is documented for them.
 
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -314,18 +315,33 @@ fn named_file(arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<std
 
 /// Every subcommand's options with the defaults that `settings` gives, by the options' long names.
 fn with_defaults(
-    mut command: clap::Command,
+    command: clap::Command,
     settings: &toml::Table,
     file: &Path,
 ) -> Result<clap::Command> {
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
+    let command = below(command, settings, &mut known);
+    match settings.keys().find(|name| !known.contains(*name)) {
+        Some(name) => Err(Error::bad_input(format!(
+            "the file {}: there is no setting `{name}`; settings have the names of the options of `sundial serve --help`",
+            file.display()
+        ))),
+        None => Ok(command),
+    }
+}
+
+fn below(
+    mut command: clap::Command,
+    settings: &toml::Table,
+    known: &mut HashSet<String>,
+) -> clap::Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .collect();
     for name in names {
         command = command.mut_subcommand(name, |sub| {
-            sub.mut_args(|argument| {
+            let sub = sub.mut_args(|argument| {
                 let long = argument.get_long().unwrap_or_default().to_owned();
                 let value = match settings.get(&long) {
                     Some(toml::Value::String(text)) => text.clone(),
@@ -335,17 +351,13 @@ fn with_defaults(
                 known.insert(long);
                 // What the environment's value is not shown for, this one is not either.
                 let hidden = argument.is_hide_env_values_set();
-                argument.default_value(value).hide_default_value(hidden)
-            })
+                let argument = argument.required(false).default_value(value);
+                argument.hide_default_value(hidden)
+            });
+            below(sub, settings, known)
         });
     }
-    match settings.keys().find(|name| !known.contains(*name)) {
-        Some(name) => Err(Error::bad_input(format!(
-            "the file {}: there is no setting `{name}`; settings have the names of the options of `sundial serve --help`",
-            file.display()
-        ))),
-        None => Ok(command),
-    }
+    command
 }
 
 /// Every setting of the server as a table in Markdown, for the README.

@@ -10,6 +10,7 @@ use crate::{
     config::{GithubConfig, ServeConfig},
     error::{Error, Result},
     guard::{Backend, Pool, system},
+    identity::Identity,
 };
 
 /// The clock may be off by this many seconds before points and sessions go wrong.
@@ -32,13 +33,13 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         }
         Err(error) => report.fault("database", error)?,
     }
-    match config.github.credentials() {
-        Ok(Some(_)) => {
-            report.ok("sign-in")?;
-            check_github(&mut report, &config.github).await?;
-        }
+    if matches!(config.github.credentials(), Ok(Some(_))) {
+        check_github(&mut report, &config.github).await?;
+    }
+    match Identity::check(&config.github, config.public_url()).await {
+        Ok(true) => report.ok("sign-in")?,
         // Then GitHub is never asked.
-        Ok(None) => report.open(
+        Ok(false) => report.open(
             "sign-in: no OAuth app is set, so only ingest tokens count; see SUNDIAL_GITHUB_CLIENT_ID",
         )?,
         Err(error) => report.fault("sign-in", error)?,

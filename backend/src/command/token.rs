@@ -10,8 +10,8 @@ use crate::{
     command::{open, say},
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::system,
-    identity::{TokenName, create_token, list_tokens, revoke_token, rotate_token},
+    guard::{system, table::ingest_token},
+    identity::{TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token},
     request::now,
     series::limit::patterns,
 };
@@ -71,7 +71,7 @@ enum Action {
         /// How long the first one still counts
         #[arg(long, default_value_t = 24, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..=8_760))]
         overlap_hours: i64,
-        /// The second one is refused after this many days [default: never]
+        /// The second one is refused after this many days [default: the first one's]
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..=36_500))]
         days: Option<i64>,
     },
@@ -114,8 +114,9 @@ pub async fn run(command: Token) -> Result<()> {
             let limit = limit.transpose()?;
             let (id, token) =
                 create_token(&scope, &name, limit.as_deref(), expiry(days), now).await?;
+            let made = find_token(&scope, id).await?;
             scope.commit().await?;
-            show(id, &token)?;
+            show(&made, &token)?;
         }
         Action::List { .. } => {
             let tokens = list_tokens(&scope).await?;
@@ -150,8 +151,9 @@ pub async fn run(command: Token) -> Result<()> {
         } => {
             let (new, token) =
                 rotate_token(&scope, id, overlap_hours * HOUR, expiry(days), now).await?;
+            let made = find_token(&scope, new).await?;
             scope.commit().await?;
-            show(new, &token)?;
+            show(&made, &token)?;
         }
         Action::Revoke { id, .. } => {
             revoke_token(&scope, id, now).await?;
@@ -164,7 +166,12 @@ pub async fn run(command: Token) -> Result<()> {
 }
 
 /// Prints a token, which nobody can see a second time.
-fn show(id: i32, token: &SecretString) -> Result<()> {
+fn show(made: &ingest_token::Model, token: &SecretString) -> Result<()> {
+    let id = made.id;
+    eprintln!(
+        "token {id}, expires {}; it is shown this once",
+        time(made.expires_at)
+    );
     writeln!(std::io::stdout(), "{}", token.expose_secret()).map_err(|error| {
         Error::Conflict(format!(
             "token {id} was made and could not be shown ({error}): revoke it, and make another"

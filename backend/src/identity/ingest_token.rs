@@ -40,8 +40,8 @@ const UNKNOWN: Error = Error::Unauthenticated(
      (`sundial token create`)",
 );
 const EXPIRED: Error = Error::Unauthenticated(
-    "the ingest token has expired: ask an administrator of the tenant for a new one (`sundial token \
-     rotate`)",
+    "the ingest token has expired: ask an administrator of the tenant for a new one \
+     (`sundial token create`)",
 );
 
 /// What a token is for: 1 to 100 characters, none of them a control character.
@@ -177,7 +177,8 @@ pub async fn revoke_token(scope: &TenantScope<Admin>, id: i32, now: i64) -> Resu
 }
 
 /// Makes a second token of the name and with the limits of the one numbered `id`, which counts for
-/// another `overlap` µs, so that its users can be moved over in between.
+/// another `overlap` µs, so that its users can be moved over in between. Without `expires_at` the second lives as long
+/// as the first was made for.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the tenant has none of that number, [`Error::Conflict`] when it counts no
@@ -195,6 +196,8 @@ pub async fn rotate_token(
             "ingest token {id} counts no more, so there is nothing to rotate: make a new one"
         )));
     }
+    let lifetime = old.expires_at.map(|at| at.saturating_sub(old.created_at));
+    let expires_at = expires_at.or(lifetime.map(|lifetime| now.saturating_add(lifetime)));
     let name = TokenName(old.name);
     let (new, token) = make(scope, &name, old.series, expires_at, now).await?;
     let end = now.saturating_add(overlap.max(0));

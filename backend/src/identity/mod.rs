@@ -130,6 +130,21 @@ impl Identity {
         })))
     }
 
+    /// Whether people can sign in at `public_url` by the GitHub of `github`: false where no OAuth app is set.
+    ///
+    /// # Errors
+    /// As [`Identity::new`], and [`Error::GithubUnavailable`] when GitHub can't be asked or refuses the app.
+    pub async fn check(github: &GithubConfig, public_url: Url) -> Result<bool> {
+        let site = Site::new(public_url)?;
+        let Some((id, secret)) = github.credentials()? else {
+            return Ok(false);
+        };
+        let app = App::new(github, &site, id, secret, Lifetimes::default())?;
+        // A token that was never issued: GitHub says so to an app that it knows.
+        app.people.github().standing(&"gho_none".into()).await?;
+        Ok(true)
+    }
+
     /// Who is behind a request; nobody when it shows no proof.
     ///
     /// # Errors

@@ -138,7 +138,9 @@ impl TokenMutation {
             desc = "How long the first one still counts, at most 366d; a day has 24 hours here. Left out: 24h. Revoke it to have it refused at once."
         )]
         overlap: Option<Duration>,
-        #[graphql(desc = "The second one is refused from then on. Left out: never.")]
+        #[graphql(
+            desc = "The second one is refused from then on. Left out: it lives as long as the first was made for."
+        )]
         expires_at: Option<Timestamp>,
     ) -> Result<NewToken> {
         let scope = ctx.writing::<Admin>(&tenant).await?;

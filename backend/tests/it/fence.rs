@@ -275,6 +275,21 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
     bind().await.unwrap();
     // Binding again changes nothing.
     bind().await.unwrap();
+    // Who has one tenant gets no other one and not all; nor does the role of a server of all lose them.
+    let to_another = system::bind_application_role(&owner, &role, None, TEST).await;
+    let to_all = system::grant_application_role(&owner, &role).await;
+    let shared = system::bind_application_role(&owner, &format!("{name}_app"), None, PROD).await;
+    for (refused, words) in [
+        (to_another, "bound to another tenant"),
+        (to_all, "bound to one tenant"),
+        (shared, "server of all tenants"),
+    ] {
+        let said = refused.err().map(|error| error.to_string());
+        assert!(
+            said.as_deref().is_some_and(|said| said.contains(words)),
+            "{said:?}"
+        );
+    }
     let mut url = url::Url::parse(&app.database.url).unwrap();
     url.set_username(&role).unwrap();
     url.set_password(Some(&password)).unwrap();

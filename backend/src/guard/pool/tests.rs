@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use sea_orm::IntoActiveModel;
+
 use super::*;
 use crate::guard::{
     Admin, Memberships, Person, system,
     table::{
+        access_rule::{self, RoleName},
         account,
         audit_event::{self, Action},
         session,
@@ -18,6 +21,19 @@ async fn opened(connections: u32) -> (Pool, tempfile::TempDir) {
     let url = format!("sqlite:{}", folder.path().join("sundial.db").display());
     let pool = Pool::open(&url.into(), connections).await.unwrap();
     (pool, folder)
+}
+
+fn person(account_id: i64, organization: &str) -> Principal {
+    Principal::person(Person {
+        account_id,
+        login: "a".into(),
+        name: "A".into(),
+        avatar_url: None,
+        memberships: Memberships {
+            organizations: vec![organization.into()],
+            teams: vec![],
+        },
+    })
 }
 
 #[cfg(unix)]
@@ -73,13 +89,7 @@ async fn one_person_holds_a_share_of_the_connections_unless_the_pool_has_one_ten
     let founded = system::found(&pool, "a-prod", "A", "a", Environment::Prod, 0).await;
     founded.unwrap().0.commit().await.unwrap();
     let read = async |pool: &Pool, account_id| {
-        let person = Principal::person(Person {
-            account_id,
-            login: "a".into(),
-            name: "A".into(),
-            avatar_url: None,
-            memberships: Memberships::default(),
-        });
+        let person = person(account_id, "a");
         let snapshot = pool.snapshot(Some(&person));
         let tenants = system::open_tenants(&snapshot, &person);
         let soon = tokio::time::timeout(Duration::from_millis(500), tenants).await;
@@ -101,7 +111,16 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
     let (pool, _folder) = opened(4).await;
     pool.migrate_up().await.unwrap();
     let founded = system::found(&pool, "a-prod", "A", "a", Environment::Prod, 0).await;
-    founded.unwrap().0.commit().await.unwrap();
+    let (scope, _) = founded.unwrap();
+    let rule = access_rule::Model {
+        tenant_id: 0,
+        organization: "ops".into(),
+        team: String::new(),
+        role: RoleName::Admin,
+    };
+    scope.insert(rule.into_active_model()).await.unwrap();
+    scope.commit().await.unwrap();
+    let administrator = person(9, "ops");
     let pinned = pool.clone().pinned_to("a-prod").await.unwrap();
     // The same person signs in at both, and is in another organisation by the second time.
     for (pool, organization, hash) in [(&pool, "one", 1), (&pinned, "two", 2)] {
@@ -113,7 +132,7 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
             avatar_url: None,
             organizations: organization.into(),
             teams: String::new(),
-            seen_at: 0,
+            seen_at: hash.into(),
         };
         let session = session::Model {
             home_id: 0,
@@ -128,12 +147,18 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
         system::begin_session(pool, account, session).await.unwrap();
     }
     let organizations = ["one", "two"].map(String::from);
+    let known = async |scope: &TenantScope<Admin>| {
+        let known = scope.known_members(&organizations).await.unwrap();
+        let logins = known.into_iter().map(|member| member.login);
+        logins.collect::<Vec<_>>()
+    };
     for (pool, organization, own, foreign) in [(&pool, "one", [1], [2]), (&pinned, "two", [2], [1])]
     {
+        let scope = pool.enter::<Admin>(&administrator, "a-prod").await;
+        assert_eq!(known(&scope.unwrap()).await, [organization]);
+        // Whoever holds the database knows the people of both, as they were last seen.
         let scope = system::operate(pool, "a-prod").await.unwrap();
-        let known = scope.known_members(&organizations).await.unwrap();
-        let known: Vec<_> = known.into_iter().map(|member| member.login).collect();
-        assert_eq!(known, [organization]);
+        assert_eq!(known(&scope).await, ["two"]);
         drop(scope);
         let sessions = system::sessions_of(&pool.snapshot(None), 7).await.unwrap();
         let sessions: Vec<_> = sessions.into_iter().map(|session| session.hash).collect();

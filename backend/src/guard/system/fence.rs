@@ -149,9 +149,23 @@ async fn binding_faults(open: &DatabaseTransaction, home: i32) -> Result<Vec<Str
 /// Reason: touches rights and no row.
 ///
 /// # Errors
-/// [`Error::BadInput`] for a name that would need quoting, [`Error::Internal`] with the database's words.
+/// [`Error::BadInput`] for a name that would need quoting, [`Error::Conflict`] for a role that is bound to one tenant,
+/// [`Error::Internal`] with the database's words.
 pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
     check_role(pool, role)?;
+    let transaction = pool.read();
+    let open = transaction.fenced(&Fence::default()).await?;
+    if bound_by(&open, role).await?.is_some() {
+        return Err(Error::Conflict(format!(
+            "{role} is bound to one tenant: name that with --tenant, or give the server of all tenants a role of its own"
+        )));
+    }
+    drop(open);
+    drop(transaction);
+    grant(pool, role).await
+}
+
+async fn grant(pool: &Pool, role: &str) -> Result<()> {
     let schema = schema(pool).await?;
     let sql = format!(
         "GRANT USAGE ON SCHEMA {schema} TO {role}; \
@@ -171,7 +185,8 @@ pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such tenant yet, [`Error::BadInput`] for a name that would need quoting or a
-/// password that can't be used, [`Error::Internal`] with the database's words.
+/// password that can't be used, [`Error::Conflict`] for a role that serves all tenants or another one,
+/// [`Error::Internal`] with the database's words.
 pub async fn bind_application_role(
     pool: &Pool,
     role: &str,
@@ -193,6 +208,9 @@ pub async fn bind_application_role(
         (!known.is_empty(), rows::<2>(&open, BOUND).await?)
     };
     drop(transaction);
+    if known {
+        check_unused(pool, role, id).await?;
+    }
     let mut sql = String::new();
     if !known {
         sql += &format!(
@@ -216,7 +234,39 @@ pub async fn bind_application_role(
         }
     }
     pool.connection().execute_unprepared(&sql).await?;
-    grant_application_role(pool, role).await
+    grant(pool, role).await
+}
+
+/// What binds `role` to a tenant, if anything does.
+async fn bound_by(open: &DatabaseTransaction, role: &str) -> Result<Option<String>> {
+    let bound = format!(
+        "SELECT qual FROM pg_policies WHERE schemaname = current_schema() AND tablename = '{NAMES}' \
+         AND policyname = 'bound_{role}'"
+    );
+    let bound: Vec<[String; 1]> = rows(open, &bound).await?;
+    Ok(bound.into_iter().next().map(|[by]| by))
+}
+
+/// That no server of all tenants, or of another one, logs in as `role`.
+async fn check_unused(pool: &Pool, role: &str, id: i32) -> Result<()> {
+    let open = pool.read();
+    let open = open.fenced(&Fence::default()).await?;
+    let granted =
+        format!("SELECT 'granted' WHERE has_table_privilege('{role}', '{NAMES}', 'SELECT')");
+    let granted: Vec<[String; 1]> = rows(&open, &granted).await?;
+    let is_bound_here = bound_by(&open, role)
+        .await?
+        .map(|by| by == format!("(id = {id})"));
+    match (is_bound_here, granted.is_empty()) {
+        (Some(true), _) | (None, true) => Ok(()),
+        (Some(false), _) => Err(Error::Conflict(format!(
+            "{role} is bound to another tenant: give this one a role of its own"
+        ))),
+        (None, false) => Err(Error::Conflict(format!(
+            "{role} is the role of a server of all tenants, which would lose all others: give the tenant a role of \
+             its own"
+        ))),
+    }
 }
 
 fn check_role(pool: &Pool, role: &str) -> Result<()> {

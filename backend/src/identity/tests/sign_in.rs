@@ -255,6 +255,45 @@ async fn github_out_of_order_is_told_so() {
 }
 
 #[tokio::test]
+async fn settings_are_checked_with_github() {
+    let world = World::new().await;
+    let with = |secret: Option<&str>, url: &str| GithubConfig {
+        url: world.github.url().parse().unwrap(),
+        api_url: url.parse().unwrap(),
+        client_id: secret.map(|_| world.settings.client_id.clone()),
+        client_secret: secret.map(Into::into),
+        client_secret_file: None,
+        webhook_secret: None,
+        webhook_secret_file: None,
+    };
+    let own = world.settings.client_secret.as_str();
+    let api = world.github.api_url();
+    let check = async |config: GithubConfig, url: &str| {
+        let checked = Identity::check(&config, url.parse().unwrap()).await;
+        checked.map_err(|error| error.to_string())
+    };
+    let site = "https://sundial.example.org";
+    assert_eq!(check(with(Some(own), &api), site).await, Ok(true));
+    assert_eq!(check(with(None, &api), site).await, Ok(false));
+    for (secret, api, site, words) in [
+        (
+            "another",
+            api.as_str(),
+            site,
+            "refuses the client id and secret",
+        ),
+        (own, "http://127.0.0.1:9", site, "can't be reached"),
+        (own, &api, "http://sundial.example.org", "--public-url"),
+    ] {
+        let refused = check(with(Some(secret), api), site).await.err();
+        assert!(
+            refused.as_deref().is_some_and(|said| said.contains(words)),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn app_that_github_refuses_is_the_operators_to_mend() {
     let world = World::with(Lifetimes::default(), |config| {
         config.client_secret = Some("another".into());
