@@ -104,19 +104,18 @@ impl Change {
     /// That the change leaves an administrator in `tenant`, as far as people are known.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with whom the tenant would lose, and how to insist.
-    pub fn check_administrator(&self, tenant: &str) -> Result<()> {
-        const INSIST: &str = "to insist, set `force: true`, or call `sundial apply --force`";
+    /// [`Error::Conflict`] with whom the tenant would lose, and that `force` insists.
+    pub fn check_administrator(&self, tenant: &str, force: &str) -> Result<()> {
         match &self.last {
             None => Ok(()),
             Some(LastAdministrators::Known(logins)) => Err(Error::Conflict(format!(
                 "{tenant} would be left without an administrator: {} would no longer be ADMIN, and nobody else known \
-                 would be; keep a rule that gives one of them ADMIN; {INSIST}",
+                 would be; keep a rule that gives one of them ADMIN, or insist by {force}",
                 listed(logins)
             ))),
             Some(LastAdministrators::Unknown) => Err(Error::Conflict(format!(
                 "{tenant} would be left without an administrator: no rule would give ADMIN any more; keep one that \
-                 does; {INSIST}"
+                 does, or insist by {force}"
             ))),
         }
     }
@@ -224,7 +223,7 @@ mod tests {
         ];
         let members = members.map(|(login, team)| member(login, team));
         let change = Change::of(&before, &after, &members);
-        assert!(change.check_administrator("t").is_ok());
+        assert!(change.check_administrator("t", "force").is_ok());
         assert_eq!(
             change.rule_lines(),
             [
@@ -249,14 +248,14 @@ mod tests {
         let refusal = |after: &[access_rule::Model], members: &[Member]| {
             let change = Change::of(&before, after, members);
             change
-                .check_administrator("t")
+                .check_administrator("t", "force")
                 .err()
                 .map(|error| error.to_string())
         };
         let moved = [rule("mcce", "b", RoleName::Admin)];
         let words = refusal(&moved, &[member("al", "a")]).unwrap();
         assert!(words.contains("al would no longer be ADMIN"), "{words}");
-        assert!(words.contains("--force"), "{words}");
+        assert!(words.ends_with("or insist by force"), "{words}");
         // Somebody else known takes over.
         assert_eq!(
             refusal(&moved, &[member("al", "a"), member("bo", "b")]),
@@ -271,7 +270,7 @@ mod tests {
             assert!(words.contains("no rule would give ADMIN"), "{words}");
         }
         let first = Change::of(&[], &lowered, &[]);
-        assert!(first.check_administrator("t").is_ok());
+        assert!(first.check_administrator("t", "force").is_ok());
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub fn explain(standing: &Standing, rules: &[access_rule::Model]) -> Explanation
         Standing::Refused(words) => steps.fail(
             Check::Token,
             words,
-            "Sign in with GitHub again",
+            "Sign in with GitHub again, or use an ingest token that counts",
             Some(SIGN_IN),
         ),
         Standing::Narrow => {

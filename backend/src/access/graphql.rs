@@ -142,7 +142,7 @@ pub struct AccessQuery;
 impl AccessQuery {
     /// Why a tenant is open to you or not, and what to do. GitHub is asked anew. It answers everybody, signed in or not;
     /// of a tenant whose rules name no organisation of yours it says what it says of one that does not exist.
-    #[graphql(complexity = "20 + 7 * child_complexity")]
+    #[graphql(complexity = "5_000 + 7 * child_complexity")]
     async fn explain_access(
         &self,
         ctx: &Context<'_>,
@@ -211,7 +211,7 @@ impl AccessMutation {
             .ok_or_else(|| Error::Internal("an administrator is no person".into()))?;
         let change = store::plan(&scope, &rules, By::Person(person)).await?;
         if !force {
-            change.check_administrator(&scope.tenant().slug)?;
+            change.check_administrator(&scope.tenant().slug, "`force: true`")?;
         }
         if !dry_run {
             store::set_access_rules(&scope, rules.rows(), now()).await?;

@@ -44,7 +44,7 @@ pub enum InvalidEvery {
     )]
     Malformed(String),
     /// Zero or less.
-    #[error("`{0}` is no duration: windows must be longer than nothing")]
+    #[error("`{0}` is too short: it must be longer than nothing")]
     NotPositive(String),
     /// Longer than all times that points can have.
     #[error("`{0}` is too long: the longest windows are 230 years, 2760mo")]

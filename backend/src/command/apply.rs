@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::{
     access::{
@@ -11,7 +11,7 @@ use crate::{
         rule::{Given, Rules},
         store::{self, By},
     },
-    command::{open, say},
+    command::{open, open_existing, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
@@ -76,9 +76,14 @@ enum Environment {
 #[serde(deny_unknown_fields)]
 struct Rule {
     organization: String,
-    #[serde(default)]
+    /// Left out for every member; a name that a template left empty is none, and not everybody.
+    #[serde(default, deserialize_with = "stated")]
     team: Option<String>,
     role: Role,
+}
+
+fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -103,7 +108,10 @@ pub async fn run(command: Apply) -> Result<()> {
         let error = error.strip_prefix("error: ").unwrap_or(&error);
         Error::bad_input(format!("the file {place}: {error}"))
     })?;
-    let pool = open(&command.database).await?;
+    let pool = match command.dry_run {
+        true => ready(open_existing(&command.database).await?).await?,
+        false => open(&command.database).await?,
+    };
     let now = now();
     let mut stranded = Vec::new();
     // Gone through without a commit first, so that no tenant changes where another one must not.
@@ -114,7 +122,9 @@ pub async fn run(command: Apply) -> Result<()> {
             outcome.tell(&tenant.slug)?;
         }
         if !command.force
-            && let Err(error) = outcome.change.check_administrator(&tenant.slug)
+            && let Err(error) = outcome
+                .change
+                .check_administrator(&tenant.slug, "`--force`")
         {
             stranded.push(error.to_string());
         }
@@ -129,7 +139,9 @@ pub async fn run(command: Apply) -> Result<()> {
         for tenant in &tenants {
             let (scope, outcome) = Outcome::of(&pool, tenant, now).await?;
             if !command.force {
-                outcome.change.check_administrator(&tenant.slug)?;
+                outcome
+                    .change
+                    .check_administrator(&tenant.slug, "`--force`")?;
             }
             scope.commit().await?;
             outcome.tell(&tenant.slug)?;
@@ -304,6 +316,9 @@ mod tests {
             refusal("organization: mcce", "organization: 'a,b'")
                 .contains("the tenant a-prod: `a,b` is no GitHub organisation")
         );
+        for blank in ["team: ''", "team: ", "team: null", "team: ~"] {
+            assert_ne!(refusal("team: g1", blank), "", "{blank}");
+        }
         assert!(refusal("organization: mcce, ", "").contains("organization"));
         assert!(refusal("ADMIN", "OWNER").contains("OWNER"));
         assert!(refusal("environment", "environnement").contains("environnement"));

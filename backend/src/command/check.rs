@@ -6,7 +6,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::Response;
 
 use crate::{
-    command::say,
+    command::{open_existing, say},
     config::{GithubConfig, ServeConfig},
     error::{Error, Result},
     guard::{Backend, Pool, system},
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// [`Error::Conflict`] when something is not as it must be; each is told before.
 pub async fn run(config: ServeConfig) -> Result<()> {
     let mut report = Report { faults: 0 };
-    match Pool::open(&config.database.url, config.database.connections).await {
+    match open_existing(&config.database).await {
         Ok(pool) => {
             report.ok("database")?;
             let checked = check_database(&mut report, &pool, config.tenant()).await;
@@ -60,7 +60,10 @@ async fn check_database(report: &mut Report, pool: &Pool, tenant: Option<&str>) 
         // Nothing else can be told of tables that are not there.
         return report.fault(
             "migrations",
-            format!("run `sundial migrate up`, for these are missing: {words}"),
+            format!(
+                "run `sundial migrate up`, on PostgreSQL with --application-role ROLE, for these are missing, or the \
+                 server's role may not see them: {words}"
+            ),
         );
     }
     report.ok("migrations")?;
@@ -71,10 +74,14 @@ async fn check_database(report: &mut Report, pool: &Pool, tenant: Option<&str>) 
                 report.ok("tenant")?;
                 pool = pinned;
             }
-            Err(error) => {
-                let words = format!("{slug}: {error}; make it with `sundial apply`");
+            Err(Error::NotFound(_)) => {
+                let words = format!(
+                    "there is no tenant {slug}, or the server's role is bound to another: make it with `sundial apply`, \
+                     or log in with its own role"
+                );
                 report.fault("tenant", words)?;
             }
+            Err(error) => report.fault("tenant", format!("{slug}: {error}"))?,
         }
     }
     if pool.backend() == Backend::Sqlite {

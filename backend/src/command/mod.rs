@@ -27,9 +27,24 @@ pub fn say(line: impl std::fmt::Display) -> Result<()> {
     }
 }
 
+/// The database of `config`, which must be there: a slip in its name makes no new one.
+async fn open_existing(config: &DatabaseConfig) -> Result<Pool> {
+    if !Pool::is_there(&config.url) {
+        return Err(Error::bad_input(
+            "there is no such file: say which database is meant by SUNDIAL_DATABASE_URL, or make this one with \
+             `sundial apply`, `sundial migrate up` or `sundial serve`",
+        ));
+    }
+    Pool::open(&config.url, config.connections).await
+}
+
 /// The database of `config`, ready to be used: SQLite is brought up to date, PostgreSQL must be.
 async fn open(config: &DatabaseConfig) -> Result<Pool> {
-    let pool = Pool::open(&config.url, config.connections).await?;
+    ready(Pool::open(&config.url, config.connections).await?).await
+}
+
+/// The same, when it is brought up to date.
+async fn ready(pool: Pool) -> Result<Pool> {
     match pool.backend() {
         Backend::Sqlite => {
             pool.migrate_up().await?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    command::{open, say},
+    command::{open_existing, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{system, table::ingest_token},
@@ -94,7 +94,7 @@ pub async fn run(command: Token) -> Result<()> {
     | Action::List { of }
     | Action::Rotate { of, .. }
     | Action::Revoke { of, .. }) = &command.action;
-    let pool = open(&of.database).await?;
+    let pool = ready(open_existing(&of.database).await?).await?;
     let scope = system::operate(&pool, &of.tenant).await;
     let scope = scope.map_err(|error| match error {
         Error::NotFound(_) => Error::bad_input(format!(

@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
-    sqlx::{self, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
+    sqlx::{
+        self,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use secrecy::{ExposeSecret, SecretString};
 use sundial_migration::{Migrator, MigratorTrait};
@@ -48,9 +51,8 @@ pub enum Backend {
 /// Makes the file at `path`, unless it is there, as one that nobody else on the machine can read. What SQLite puts beside
 /// it gets the same rights. Where it can't be made, SQLite says why.
 fn make_private(path: &Path) {
-    // A database in memory has a name of this form and no file.
     #[cfg(unix)]
-    if !path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+    if !is_in_memory(path) {
         use std::os::unix::fs::OpenOptionsExt;
         let mut options = std::fs::OpenOptions::new();
         if let Err(error) = options.write(true).create_new(true).mode(0o600).open(path) {
@@ -59,6 +61,11 @@ fn make_private(path: &Path) {
     }
     #[cfg(not(unix))]
     let _ = path;
+}
+
+/// A database in memory has a name of this form and no file.
+fn is_in_memory(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(b"file:")
 }
 
 impl Pool {
@@ -119,6 +126,15 @@ impl Pool {
             }),
             home: 0,
         })
+    }
+
+    /// Whether there is something to open at `url`: of a server that is for it to tell, a file of SQLite's can be yet to be made.
+    pub fn is_there(url: &SecretString) -> bool {
+        let url = url.expose_secret();
+        let file = url.starts_with("sqlite:").then(|| url.parse());
+        let Some(Ok(file)) = file else { return true };
+        let path = SqliteConnectOptions::get_filename(&file);
+        is_in_memory(path) || path.exists()
     }
 
     /// The same pool, with nothing in it but the tenant named `slug`: for a deployment of one tenant.

@@ -25,10 +25,14 @@ pub enum Proof {
 
 impl Proof {
     /// The proof in a request's headers. An `Authorization` header wins over the cookie, and one that
-    /// can't be read is proof that does not count, not the absence of proof.
+    /// can't be read, or is not alone, is proof that does not count, not the absence of proof.
     pub fn of(headers: &HeaderMap) -> Proof {
-        if let Some(header) = headers.get(AUTHORIZATION) {
-            let bearer = header.to_str().ok().and_then(Proof::bearer);
+        let mut all = headers.get_all(AUTHORIZATION).iter();
+        if let Some(header) = all.next() {
+            // Of two, whichever counted could be the wrong one.
+            let only = Some(header).filter(|_| all.next().is_none());
+            let bearer = only.and_then(|header| header.to_str().ok());
+            let bearer = bearer.and_then(Proof::bearer);
             return bearer.unwrap_or_else(|| Proof::Bearer(SecretString::default()));
         }
         let text = cookies(headers);

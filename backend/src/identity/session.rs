@@ -21,8 +21,10 @@ pub(super) const IDLE: i64 = 7 * 24 * 60 * MINUTE;
 /// A session ends this long after its sign-in whatever happens, µs.
 pub(super) const LIFE: i64 = 30 * 24 * 60 * MINUTE;
 
-/// Most sessions of one person: the longest ago signed in ends when another begins.
-pub const MOST_SESSIONS: usize = 100;
+/// Most sessions of one person: the longest ago signed in ends when another begins. GitHub keeps as many tokens of a person
+/// for an app, and revokes the oldest for an eleventh:
+/// <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#creating-multiple-tokens-for-oauth-apps>
+pub const MOST_SESSIONS: usize = 10;
 
 /// Most bytes that are kept of what a browser calls itself.
 const USER_AGENT: usize = 200;

@@ -98,10 +98,11 @@ impl Site {
         }
     }
 
-    /// Whether a browser says that another site's page leads here. One that says nothing is taken to come by itself.
+    /// Whether a browser says that another site's page leads here. One that says nothing is taken to come by itself; and
+    /// on a machine of one's own its two names, localhost and 127.0.0.1, lead to each other.
     pub(super) fn is_foreign(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site");
-        site.is_some_and(|site| site == "cross-site" || site == "same-site")
+        self.secure && site.is_some_and(|site| site != "same-origin" && site != "none")
     }
 
     /// `wanted`, if it is a path of this site that a sign-in may end at; `/` otherwise.

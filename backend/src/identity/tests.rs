@@ -79,6 +79,19 @@ impl World {
         }
     }
 
+    /// What is set of GitHub.
+    fn config(&self) -> GithubConfig {
+        GithubConfig {
+            url: self.github.url().parse().unwrap(),
+            api_url: self.github.api_url().parse().unwrap(),
+            client_id: Some(self.settings.client_id.clone()),
+            client_secret: Some(self.settings.client_secret.as_str().into()),
+            client_secret_file: None,
+            webhook_secret: None,
+            webhook_secret_file: None,
+        }
+    }
+
     fn browser(&self) -> Browser {
         Browser {
             http: github::client().unwrap(),

@@ -401,6 +401,94 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
 }
 
 #[tokio::test]
+async fn whatever_opens_the_fence_is_a_fault_until_it_is_mended() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
+    let (role, owner) = (format!("{name}_app"), format!("{name}_owner"));
+    let faults = async || {
+        let pool = Pool::open(&app.database.url.clone().into(), 1)
+            .await
+            .unwrap();
+        let faults = system::fence_faults(&pool).await.unwrap();
+        pool.close().await;
+        faults
+    };
+    assert_eq!(faults().await, [""; 0]);
+    for (open, fault, mend) in [
+        (
+            format!("ALTER ROLE {role} CREATEROLE"),
+            "has CREATEROLE",
+            format!("ALTER ROLE {role} NOCREATEROLE"),
+        ),
+        (
+            format!("CREATE ROLE {name}_group; GRANT {name}_group TO {role}"),
+            "can become",
+            format!("DROP ROLE {name}_group"),
+        ),
+        (
+            format!("GRANT pg_read_all_data TO {role}"),
+            "can become pg_read_all_data",
+            format!("REVOKE pg_read_all_data FROM {role}"),
+        ),
+        (
+            format!("ALTER DATABASE {name} OWNER TO {role}"),
+            "owns the database",
+            format!("ALTER DATABASE {name} OWNER TO {owner}"),
+        ),
+        (
+            format!("GRANT CREATE ON SCHEMA public TO {role}"),
+            "may CREATE in the schema public",
+            format!("REVOKE CREATE ON SCHEMA public FROM {role}"),
+        ),
+        (
+            "CREATE POLICY extra ON batch USING (true)".to_owned(),
+            "policy extra on table batch",
+            "DROP POLICY extra ON batch".to_owned(),
+        ),
+        (
+            format!(
+                "CREATE POLICY extra ON series FOR INSERT TO {role} WITH CHECK (tenant_id > 0)"
+            ),
+            "policy extra on table series",
+            "DROP POLICY extra ON series".to_owned(),
+        ),
+        (
+            format!("ALTER ROLE {role} SET search_path = pg_catalog, public"),
+            "search_path",
+            format!("ALTER ROLE {role} RESET search_path"),
+        ),
+        (
+            format!("GRANT UPDATE (name) ON tenant TO {role}"),
+            "may UPDATE on table tenant",
+            format!("REVOKE UPDATE (name) ON tenant FROM {role}"),
+        ),
+    ] {
+        app.database.execute(&open).await;
+        let found = faults().await.join("\n");
+        assert!(found.contains(fault), "{open}: {found}");
+        app.database.execute(&mend).await;
+        assert_eq!(faults().await, [""; 0], "{mend}");
+    }
+    // What is too much of rights is taken back by what grants them.
+    let all = format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+    app.database.execute(&all).await;
+    let found = faults().await.join("\n");
+    for right in [
+        "TRIGGER on table access_rule",
+        "TRUNCATE on table batch",
+        "INSERT on table tenant",
+    ] {
+        assert!(found.contains(right), "{right}: {found}");
+    }
+    let pool = Pool::open(&app.database.owner.clone().into(), 2)
+        .await
+        .unwrap();
+    system::grant_application_role(&pool, &role).await.unwrap();
+    pool.close().await;
+    assert_eq!(faults().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn role_is_refused_for_its_name_or_password() {
     let app = TestApp::start(Kind::Postgres).await;
     let owner = Pool::open(&app.database.owner.clone().into(), 2).await;
@@ -426,7 +514,17 @@ async fn role_is_refused_for_its_name_or_password() {
     ] {
         assert!(refused(&owner, role).await.contains("1 to 57"), "{role}");
     }
+    for role in ["public", "none", "current_user", "pg_monitor"] {
+        assert!(
+            refused(&owner, role)
+                .await
+                .contains("no role of a server's own"),
+            "{role}"
+        );
+    }
     let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
+    let itself = refused(&owner, &format!("{name}_owner")).await;
+    assert!(itself.contains("owns the tables"), "{itself}");
     let longest = format!("{name}_{}", "a".repeat(56 - name.len()));
     app.database
         .execute(&format!("CREATE ROLE {longest}"))
@@ -468,5 +566,8 @@ async fn role_that_could_become_the_owner_is_a_fault() {
         ))
         .await;
     let faults = system::fence_faults(&app.pool).await.unwrap().join("\n");
-    assert!(faults.contains("may DELETE the audit log"), "{faults}");
+    assert!(
+        faults.contains("may DELETE on table audit_event"),
+        "{faults}"
+    );
 }

@@ -52,6 +52,20 @@ async fn file_is_its_owners_alone() {
 }
 
 #[tokio::test]
+async fn file_that_is_not_there_is_told_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sundial.db");
+    let url = SecretString::from(format!("sqlite:{}", path.display()));
+    assert!(!Pool::is_there(&url));
+    assert!(!path.exists());
+    Pool::open(&url, 1).await.unwrap().close().await;
+    assert!(Pool::is_there(&url));
+    for elsewhere in ["sqlite::memory:", "postgres://db/sundial"] {
+        assert!(Pool::is_there(&elsewhere.into()), "{elsewhere}");
+    }
+}
+
+#[tokio::test]
 async fn each_change_of_the_tables_is_told_whether_it_is_applied() {
     let (pool, _folder) = opened(2).await;
     let none = pool.migrations().await;

@@ -75,9 +75,11 @@ pub async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
     .await?
     {
         faults.push(format!(
-            "table {table} has no row-level security in force: run `sundial migrate up`"
+            "table {table} has no row-level security in force: somebody lifted it, so look why; as its owner run \
+             `ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY`"
         ));
     }
+    faults.extend(powers(&open).await?);
     for [table] in rows(
         &open,
         "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -91,22 +93,76 @@ pub async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
              the one that migrates (`sundial migrate up --application-role …` grants what it needs)"
         ));
     }
-    for [privilege] in rows(
-        &open,
-        &format!(
-            "SELECT p FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) p \
-             WHERE has_table_privilege('{LOG}', p) ORDER BY 1"
-        ),
-    )
-    .await?
-    {
+    for [table, privilege] in rows(&open, &rights()).await? {
         faults.push(format!(
-            "the server's role may {privilege} the audit log: run `sundial migrate up --application-role …`, \
-             which takes that from it"
+            "the server's role may {privilege} on table {table}: run `sundial migrate up --application-role …`, which \
+             takes that from it"
         ));
+    }
+    for [table, policy] in rows(&open, &open_policies(pool.home())).await? {
+        faults.push(format!(
+            "policy {policy} on table {table} opens rows whatever tenant is asked for: somebody made it, so look why; as \
+             the table's owner run `DROP POLICY {policy} ON {table}`"
+        ));
+    }
+    if rows::<2>(&open, BOUND).await?.is_empty() {
+        faults.push(
+            "the server's role does not see Sundial's tables in the schema that it looks in first: `ALTER ROLE … RESET \
+             search_path`"
+                .into(),
+        );
     }
     faults.extend(binding_faults(&open, pool.home()).await?);
     Ok(faults)
+}
+
+/// What the server's role could make of itself or of the database, besides owning tables.
+async fn powers(open: &DatabaseTransaction) -> Result<Vec<String>> {
+    let powers: Vec<[String; 1]> = rows(
+        open,
+        "SELECT 'has CREATEROLE' FROM pg_roles WHERE rolname = current_user AND rolcreaterole AND NOT rolsuper \
+         UNION ALL SELECT 'can become ' || of.rolname FROM pg_roles of, pg_roles own WHERE own.rolname = current_user \
+         AND NOT own.rolsuper AND of.oid <> own.oid AND pg_has_role(own.oid, of.oid, 'MEMBER') \
+         UNION ALL SELECT 'owns the database' FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba \
+         WHERE d.datname = current_database() AND r.rolname = current_user \
+         UNION ALL SELECT 'may CREATE in the schema ' || current_schema() \
+         WHERE has_schema_privilege(current_schema(), 'CREATE')",
+    )
+    .await?;
+    let fault = |[power]: [String; 1]| {
+        format!(
+            "the server's role {power}, and could get around the fence by that: take it from it, or let the server log \
+             in as a role that has nothing but what `sundial migrate up --application-role …` grants"
+        )
+    };
+    Ok(powers.into_iter().map(fault).collect())
+}
+
+/// Asks for each right to the tables that the server's role has and has no need of.
+fn rights() -> String {
+    format!(
+        "SELECT t.name, p.name FROM (SELECT unnest(string_to_array('{TABLES}', ', ')), 'SELECT INSERT UPDATE DELETE' \
+         UNION ALL SELECT '{LOG}', 'SELECT INSERT' UNION ALL SELECT '{NAMES}', 'SELECT') AS t (name, needed), \
+         unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (name) \
+         WHERE to_regclass(t.name) IS NOT NULL AND NOT p.name = ANY (string_to_array(t.needed, ' ')) \
+         AND CASE WHEN p.name IN ('INSERT', 'UPDATE', 'REFERENCES') THEN has_any_column_privilege(t.name, p.name) \
+         ELSE has_table_privilege(t.name, p.name) END ORDER BY 1, 2"
+    )
+}
+
+/// Asks for each policy that lets the server's role see or write rows without a word of what the transaction is of.
+fn open_policies(home: i32) -> String {
+    const SAID: &str = "LIKE '%current_setting(''app.%'";
+    format!(
+        "SELECT tablename::text, policyname::text FROM pg_policies WHERE schemaname = current_schema() \
+         AND permissive = 'PERMISSIVE' AND tablename IN (SELECT b.relname FROM ({BOUND}) AS b (relname, attname)) \
+         AND EXISTS (SELECT FROM unnest(roles) AS r (name) \
+         WHERE r.name = 'public' OR pg_has_role(current_user, r.name, 'MEMBER')) \
+         AND NOT (COALESCE(qual, with_check) IS NOT NULL AND COALESCE(qual {SAID}, true) \
+         AND COALESCE(with_check {SAID}, true)) \
+         AND NOT ({home} > 0 AND policyname = 'reach_' || current_user \
+         AND qual IN ('(tenant_id = {home})', '(id = {home})')) ORDER BY 1, 2"
+    )
 }
 
 /// What is wrong with the policies that bind the server's role to one tenant.
@@ -166,11 +222,24 @@ pub async fn grant_application_role(pool: &Pool, role: &str) -> Result<()> {
 }
 
 async fn grant(pool: &Pool, role: &str) -> Result<()> {
+    {
+        let transaction = pool.read();
+        let open = transaction.fenced(&Fence::default()).await?;
+        let owner = format!(
+            "SELECT r.rolname::text FROM pg_roles r, pg_class c WHERE r.rolname = '{role}' \
+             AND c.oid = to_regclass('{NAMES}') AND pg_has_role(r.oid, c.relowner, 'MEMBER')"
+        );
+        if !rows::<1>(&open, &owner).await?.is_empty() {
+            return Err(Error::bad_input(format!(
+                "{role} owns the tables, or can become their owner: let the server log in as another role"
+            )));
+        }
+    }
     let schema = schema(pool).await?;
     let sql = format!(
         "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+         REVOKE ALL ON {TABLES}, {LOG}, {NAMES} FROM {role}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLES} TO {role}; \
-         REVOKE ALL ON {LOG}, {NAMES} FROM {role}; \
          GRANT SELECT, INSERT ON {LOG} TO {role}; GRANT SELECT ON {NAMES} TO {role}; \
          GRANT SELECT ON seaql_migrations TO {role};"
     );
@@ -277,6 +346,22 @@ fn check_role(pool: &Pool, role: &str) -> Result<()> {
         return Err(Error::bad_input(
             "the application role's name must be 1 to 57 of a-z, 0-9 and _, with a letter first",
         ));
+    }
+    // They mean everybody, or whoever says them; those of PostgreSQL's own begin with pg_.
+    let is_taken = role.starts_with("pg_")
+        || [
+            "public",
+            "none",
+            "user",
+            "current_user",
+            "current_role",
+            "session_user",
+        ]
+        .contains(&role);
+    if is_taken {
+        return Err(Error::bad_input(format!(
+            "{role} is no role of a server's own: make one for it, such as sundial_app"
+        )));
     }
     if pool.backend() == Backend::Sqlite {
         return Err(Error::bad_input(

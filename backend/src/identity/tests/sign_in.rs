@@ -69,21 +69,42 @@ async fn never_returns_to_another_site() {
 #[tokio::test]
 async fn link_on_another_site_begins_no_sign_in() {
     let world = World::new().await;
-    let login = world.url.join("/auth/login?return_to=/t/a-prod").unwrap();
-    let http = github::client().unwrap();
-    for (site, own) in [
-        ("cross-site", false),
-        ("same-site", false),
-        ("same-origin", true),
-        ("none", true),
+    let config = world.config();
+    for (url, is_secure) in [
+        ("https://sundial.example.org", true),
+        (world.url.as_str(), false),
     ] {
-        let request = http.get(login.clone()).header("sec-fetch-site", site);
-        let answer = request.send().await.unwrap();
-        let to_github = location(&answer).starts_with(&world.github.url());
-        assert_eq!(to_github, own, "{site}");
-        assert_eq!(answer.headers().contains_key("set-cookie"), own, "{site}");
-        // Where the person wanted to go, and a button there if they are not signed in.
-        assert_eq!(location(&answer) == "/t/a-prod", !own, "{site}");
+        let identity = Identity::new(&config, url.parse().unwrap(), world.pool.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = identity.unwrap().router();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let login = format!("http://{address}/auth/login?return_to=/t/a-prod");
+        let http = github::client().unwrap();
+        for (site, own) in [
+            (Some("cross-site"), !is_secure),
+            (Some("same-site"), !is_secure),
+            (Some("odd"), !is_secure),
+            (Some("same-origin"), true),
+            (Some("none"), true),
+            (None, true),
+        ] {
+            let mut request = http.get(&login);
+            if let Some(site) = site {
+                request = request.header("sec-fetch-site", site);
+            }
+            let answer = request.send().await.unwrap();
+            let to_github = location(&answer).starts_with(&world.github.url());
+            assert_eq!(to_github, own, "{url} {site:?}");
+            assert_eq!(
+                answer.headers().contains_key("set-cookie"),
+                own,
+                "{url} {site:?}"
+            );
+            // Where the person wanted to go, and a button there if they are not signed in.
+            assert_eq!(location(&answer) == "/t/a-prod", !own, "{url} {site:?}");
+        }
+        server.abort();
     }
 }
 
@@ -258,13 +279,10 @@ async fn github_out_of_order_is_told_so() {
 async fn settings_are_checked_with_github() {
     let world = World::new().await;
     let with = |secret: Option<&str>, url: &str| GithubConfig {
-        url: world.github.url().parse().unwrap(),
         api_url: url.parse().unwrap(),
         client_id: secret.map(|_| world.settings.client_id.clone()),
         client_secret: secret.map(Into::into),
-        client_secret_file: None,
-        webhook_secret: None,
-        webhook_secret_file: None,
+        ..world.config()
     };
     let own = world.settings.client_secret.as_str();
     let api = world.github.api_url();

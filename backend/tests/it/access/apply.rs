@@ -145,3 +145,47 @@ async fn apply_that_strands_one_tenant_changes_none(app: TestApp) {
     assert!(forced.status.success(), "{}", text(&forced.stderr));
     assert_ne!(stored(&app).await, before);
 }
+
+#[tokio::test]
+async fn slip_in_the_name_of_the_database_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenants = folder.path().join("tenants.yaml");
+    let tenants = tenants.to_str().unwrap();
+    std::fs::write(tenants, "tenants: []").unwrap();
+    for arguments in [
+        &["token", "list", "--tenant", PROD][..],
+        &["apply", tenants, "--dry-run"],
+        &["check"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sundial"));
+        command.args(arguments).current_dir(folder.path());
+        let output = command.output().await.unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(
+            said.contains("SUNDIAL_DATABASE_URL"),
+            "{arguments:?}: {said}"
+        );
+        assert!(!folder.path().join("sundial.db").exists(), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn file_of_settings_reaches_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |arguments: &[&str], url: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sundial"));
+        let settings = format!("database-url = \"sqlite:{url}\"\naudit-days = 90\n");
+        std::fs::write(folder.path().join("sundial.toml"), settings).unwrap();
+        command.args(["--config", "sundial.toml"]).args(arguments);
+        command.current_dir(folder.path()).output().await.unwrap()
+    };
+    assert!(run(&["migrate", "up"], "a.db").await.status.success());
+    assert!(folder.path().join("a.db").exists());
+    assert!(!folder.path().join("sundial.db").exists());
+    let list = ["token", "list", "--tenant", PROD];
+    let absent = text(&run(&list, "a.db").await.stderr);
+    assert!(absent.contains("there is no tenant"), "{absent}");
+    let absent = text(&run(&list, "b.db").await.stderr);
+    assert!(absent.contains("there is no such file"), "{absent}");
+}
