@@ -2,6 +2,7 @@
 
 mod fence;
 mod people;
+mod role;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,10 +12,11 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-pub use fence::{bind_application_role, fence_faults, grant_application_role};
+pub use fence::fence_faults;
 pub(crate) use people::{
     begin_session, end_sessions, note_account, note_session_use, session_by_hash, sessions_of,
 };
+pub use role::{bind_application_role, grant_application_role};
 
 use crate::{
     error::{Error, Result},
