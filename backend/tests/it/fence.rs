@@ -525,6 +525,8 @@ async fn role_is_refused_for_its_name_or_password() {
     let name = url::Url::parse(&app.database.url).unwrap().path()[1..].to_owned();
     let itself = refused(&owner, &format!("{name}_owner")).await;
     assert!(itself.contains("owns the tables"), "{itself}");
+    let absent = refused(&owner, &format!("{name}_none")).await;
+    assert!(absent.contains("CREATE ROLE"), "{absent}");
     let longest = format!("{name}_{}", "a".repeat(56 - name.len()));
     app.database
         .execute(&format!("CREATE ROLE {longest}"))

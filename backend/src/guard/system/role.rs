@@ -41,14 +41,22 @@ async fn grant(pool: &Pool, role: &str) -> Result<()> {
     {
         let transaction = pool.read();
         let open = transaction.fenced(&Fence::default()).await?;
-        let owner = format!(
-            "SELECT r.rolname::text FROM pg_roles r, pg_class c WHERE r.rolname = '{role}' \
-             AND c.oid = to_regclass('{NAMES}') AND pg_has_role(r.oid, c.relowner, 'MEMBER')"
+        let known = format!(
+            "SELECT pg_has_role(r.oid, c.relowner, 'MEMBER')::text FROM pg_roles r, pg_class c \
+             WHERE r.rolname = '{role}' AND c.oid = to_regclass('{NAMES}')"
         );
-        if !rows::<1>(&open, &owner).await?.is_empty() {
-            return Err(Error::bad_input(format!(
-                "{role} owns the tables, or can become their owner: let the server log in as another role"
-            )));
+        match rows::<1>(&open, &known).await?.first() {
+            None => {
+                return Err(Error::bad_input(format!(
+                    "there is no role {role}: make it first, `CREATE ROLE {role} LOGIN PASSWORD '…'`"
+                )));
+            }
+            Some([owner]) if owner == "true" => {
+                return Err(Error::bad_input(format!(
+                    "{role} owns the tables, or can become their owner: let the server log in as another role"
+                )));
+            }
+            Some(_) => {}
         }
     }
     let schema = schema(pool).await?;
