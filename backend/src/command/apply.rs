@@ -15,7 +15,7 @@ use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
-        Admin, Pool, TenantScope, is_slug, system,
+        Admin, Pool, TenantScope, is_plain, is_slug, system,
         table::{access_rule::RoleName, audit_event::Action, tenant},
     },
     request::now,
@@ -252,9 +252,9 @@ fn parse(text: &str) -> Result<Vec<Wanted>, String> {
             return Err(format!("the tenant {slug} stands there twice"));
         }
         let name = tenant.name.trim();
-        if name.is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.len() > 200 || !is_plain(name) {
             return Err(format!(
-                "the tenant {slug} needs a name of 1 to 200 bytes, without control characters"
+                "the tenant {slug} needs a name of 1 to 200 bytes, none of them invisible"
             ));
         }
         let given: Vec<Given> = tenant.access.into_iter().map(Given::from).collect();

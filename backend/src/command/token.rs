@@ -10,7 +10,7 @@ use crate::{
     command::{open_existing, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::{system, table::ingest_token},
+    guard::{Admin, TenantScope, system, table::ingest_token},
     identity::{TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token},
     request::now,
     series::limit::patterns,
@@ -149,20 +149,32 @@ pub async fn run(command: Token) -> Result<()> {
             days,
             ..
         } => {
-            let (new, token) =
-                rotate_token(&scope, id, overlap_hours * HOUR, expiry(days), now).await?;
+            let rotated = rotate_token(&scope, id, overlap_hours * HOUR, expiry(days), now).await;
+            let (new, token) = rotated.map_err(|error| absent(error, id, &scope))?;
             let made = find_token(&scope, new).await?;
             scope.commit().await?;
             show(&made, &token)?;
         }
         Action::Revoke { id, .. } => {
-            revoke_token(&scope, id, now).await?;
+            let revoked = revoke_token(&scope, id, now).await;
+            revoked.map_err(|error| absent(error, id, &scope))?;
             scope.commit().await?;
             say(format_args!("token {id} counts no more"))?;
         }
     }
     pool.close().await;
     Ok(())
+}
+
+/// That the tenant has no token numbered `id`, with the way to those that it has.
+fn absent(error: Error, id: i32, scope: &TenantScope<Admin>) -> Error {
+    let tenant = &scope.tenant().slug;
+    match error {
+        Error::NotFound(_) => Error::bad_input(format!(
+            "{tenant} has no ingest token {id}: `sundial token list --tenant {tenant}` shows those that there are"
+        )),
+        other => other,
+    }
 }
 
 /// Prints a token, which nobody can see a second time.

@@ -33,6 +33,6 @@ pub use pool::{Backend, Pool};
 pub use principal::{Memberships, Person, Principal, PrincipalKey, Token};
 pub use query::Scoped;
 pub use role::{Admin, AtLeast, Editor, Role, Viewer};
-pub use scope::{ScopedDelete, ScopedUpdate, TenantScope, is_slug};
+pub use scope::{ScopedDelete, ScopedUpdate, TenantScope, is_plain, is_slug};
 pub use snapshot::Snapshot;
 pub use table::TenantOwned;

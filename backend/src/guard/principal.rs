@@ -124,8 +124,22 @@ impl Memberships {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::guard) mod tests {
     use super::*;
+
+    /// A person who is a member of one organisation.
+    pub(in crate::guard) fn person(account_id: i64, organization: &str) -> Principal {
+        Principal::person(Person {
+            account_id,
+            login: "a".into(),
+            name: "A".into(),
+            avatar_url: None,
+            memberships: Memberships {
+                organizations: vec![organization.into()],
+                teams: vec![],
+            },
+        })
+    }
 
     fn rule(organization: &str, team: &str, role: RoleName) -> access_rule::Model {
         access_rule::Model {

@@ -135,6 +135,15 @@ pub fn is_slug(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// Whether `text` shows as what it is: nothing in it is invisible, ends the line or turns the direction of writing.
+pub fn is_plain(text: &str) -> bool {
+    let unseen = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    !text.contains(unseen)
+}
+
 impl<R: Role> TenantScope<R> {
     pub(in crate::guard) fn new(
         tenant: tenant::Model,

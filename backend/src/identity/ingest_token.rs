@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::{Error, Result},
     guard::{
-        Admin, Pool, TenantScope, system,
+        Admin, Pool, TenantScope, is_plain, system,
         table::{audit_event::Action, ingest_token},
     },
 };
@@ -44,7 +44,7 @@ const EXPIRED: Error = Error::Unauthenticated(
      (`sundial token create`)",
 );
 
-/// What a token is for: 1 to 100 characters, none of them a control character.
+/// What a token is for: 1 to 100 characters, none of them invisible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenName(String);
 
@@ -53,9 +53,9 @@ impl TryFrom<String> for TokenName {
 
     fn try_from(text: String) -> Result<Self> {
         let name = text.trim();
-        if !(1..=100).contains(&name.chars().count()) || name.contains(char::is_control) {
+        if !(1..=100).contains(&name.chars().count()) || !is_plain(name) {
             return Err(Error::bad_input(
-                "a token's name must be 1 to 100 characters on one line, such as `clock on web-1`",
+                "a token's name must be 1 to 100 characters on one line, none of them invisible, such as `clock on web-1`",
             ));
         }
         Ok(TokenName(name.to_owned()))

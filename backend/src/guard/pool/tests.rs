@@ -6,7 +6,9 @@ use sea_orm::IntoActiveModel;
 
 use super::*;
 use crate::guard::{
-    Admin, Memberships, Person, system,
+    Admin,
+    principal::tests::person,
+    system,
     table::{
         access_rule::{self, RoleName},
         account,
@@ -21,19 +23,6 @@ async fn opened(connections: u32) -> (Pool, tempfile::TempDir) {
     let url = format!("sqlite:{}", folder.path().join("sundial.db").display());
     let pool = Pool::open(&url.into(), connections).await.unwrap();
     (pool, folder)
-}
-
-fn person(account_id: i64, organization: &str) -> Principal {
-    Principal::person(Person {
-        account_id,
-        login: "a".into(),
-        name: "A".into(),
-        avatar_url: None,
-        memberships: Memberships {
-            organizations: vec![organization.into()],
-            teams: vec![],
-        },
-    })
 }
 
 #[cfg(unix)]

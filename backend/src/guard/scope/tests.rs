@@ -1,7 +1,7 @@
 //! A scope to read with stays one, whatever role it is for.
 
 use super::*;
-use crate::guard::{Admin, Memberships, Person, Pool, system, table::tenant::Environment};
+use crate::guard::{Admin, Pool, principal::tests::person, system, table::tenant::Environment};
 
 /// A tenant that the organisation `viewers` reads and `admins` administers.
 async fn founded() -> (Pool, tempfile::TempDir) {
@@ -29,19 +29,6 @@ fn rule(organization: &str, role: RoleName) -> access_rule::ActiveModel {
     }
 }
 
-fn member(organization: &str) -> Principal {
-    Principal::person(Person {
-        account_id: 1,
-        login: "a".into(),
-        name: "A".into(),
-        avatar_url: None,
-        memberships: Memberships {
-            organizations: vec![organization.into()],
-            teams: vec![],
-        },
-    })
-}
-
 #[test]
 fn slug_is_lower_case_with_a_letter_first_and_no_dash_last() {
     let longest = "a".repeat(63);
@@ -56,10 +43,34 @@ fn slug_is_lower_case_with_a_letter_first_and_no_dash_last() {
     }
 }
 
+#[test]
+fn plain_text_hides_nothing() {
+    for good in [
+        "clock on web-1",
+        "Zeitgeber für Wien",
+        "時計",
+        "⏱️ 👩‍💻",
+        "مىڭ",
+    ] {
+        assert!(is_plain(good), "{good}");
+    }
+    for bad in [
+        "\u{7}",
+        "a\nb",
+        "a\u{200b}",
+        "\u{202e}a",
+        "a\u{2028}",
+        "\u{2066}a",
+        "\u{feff}a",
+    ] {
+        assert!(!is_plain(bad), "{bad:?}");
+    }
+}
+
 #[tokio::test]
 async fn role_that_is_not_held_is_not_given() {
     let (pool, _folder) = founded().await;
-    let member = member("viewers");
+    let member = person(1, "viewers");
     let snapshot = pool.snapshot(Some(&member));
     let viewer = snapshot.enter(&member, "a-prod").await.unwrap();
     assert!(viewer.at_least::<Viewer>().is_ok());
@@ -74,7 +85,7 @@ async fn role_that_is_not_held_is_not_given() {
 #[tokio::test]
 async fn administrator_that_reads_does_not_write() {
     let (pool, _folder) = founded().await;
-    let member = member("admins");
+    let member = person(1, "admins");
     let snapshot = pool.snapshot(Some(&member));
     let reading = snapshot.enter(&member, "a-prod").await.unwrap();
     let scope = reading.at_least::<Admin>().unwrap();
