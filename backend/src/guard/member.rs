@@ -36,25 +36,24 @@ impl TenantScope<Admin> {
             ActorKind::Operator => vec![0, self.tenant().id],
             ActorKind::Person | ActorKind::IngestToken => vec![self.home()],
         };
-        let mut known = BTreeMap::new();
+        let mut accounts = Vec::new();
         for home in homes {
             let key = Key::Organizations(organizations.to_vec());
             let open = self.fenced(&Fence::both(home, key)).await?;
-            let accounts =
+            let own =
                 account::Entity::find().filter(filter::only(account::Column::HomeId.eq(home)));
-            for account in accounts.all(&*open).await? {
-                let seen_at = account.seen_at;
-                let mut member = Member::from(account);
-                member.memberships.narrow(organizations);
-                let last = known
-                    .entry(member.account_id)
-                    .or_insert((seen_at, member.clone()));
-                if last.0 < seen_at {
-                    *last = (seen_at, member);
-                }
-            }
+            accounts.extend(own.all(&*open).await?);
         }
-        let mut members: Vec<Member> = known.into_values().map(|(_, member)| member).collect();
+        // Of what two deployments know, the later stays.
+        accounts.sort_by_key(|account| account.seen_at);
+        let known: BTreeMap<i64, Member> = accounts
+            .into_iter()
+            .map(|account| (account.id, Member::from(account)))
+            .collect();
+        let mut members: Vec<Member> = known.into_values().collect();
+        for member in &mut members {
+            member.memberships.narrow(organizations);
+        }
         members.retain(|member| !member.memberships.organizations.is_empty());
         members.sort_by(|one, other| one.login.cmp(&other.login));
         Ok(members)

@@ -125,8 +125,7 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
     scope.commit().await.unwrap();
     let administrator = person(9, "ops");
     let pinned = pool.clone().pinned_to("a-prod").await.unwrap();
-    // The same person signs in at both, and is in another organisation by the second time.
-    for (pool, organization, hash) in [(&pool, "one", 1), (&pinned, "two", 2)] {
+    let sign_in = async |pool: &Pool, organization: &str, hash: u8| {
         let account = account::Model {
             home_id: 0,
             id: 7,
@@ -148,7 +147,10 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
             expires_at: 10,
         };
         system::begin_session(pool, account, session).await.unwrap();
-    }
+    };
+    // The same person signs in at both, and is in another organisation by the second time.
+    sign_in(&pool, "one", 1).await;
+    sign_in(&pinned, "two", 2).await;
     let organizations = ["one", "two"].map(String::from);
     let known = async |scope: &TenantScope<Admin>| {
         let known = scope.known_members(&organizations).await.unwrap();
@@ -176,6 +178,9 @@ async fn deployment_of_one_tenant_has_its_own_people_and_sessions() {
         let ended = system::end_sessions(pool, 7, vec![foreign.to_vec()]).await;
         assert_eq!(ended.unwrap(), 0);
     }
+    sign_in(&pool, "one", 3).await;
+    let scope = system::operate(&pool, "a-prod").await.unwrap();
+    assert_eq!(known(&scope).await, ["one"]);
 }
 
 #[tokio::test]
