@@ -23,7 +23,7 @@ const VERSION: u8 = 1;
 const FRAME: usize = 1 + 4;
 
 /// Fewest bytes that a series takes in the directory and in its column.
-const FEWEST_BYTES: usize = 5 + 9;
+const FEWEST_BYTES: usize = 5 + 3;
 
 /// More points than one payload holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -114,8 +114,54 @@ fn every_kind_of_number_comes_back_bit_by_bit() {
 
 #[test]
 fn regular_times_cost_nothing() {
-    let points = Points::sort_last_wins(vec![10, 20, 30], vec![1.0, 2.0, 3.0]).unwrap();
+    let thirds = vec![1.0 / 3.0, 2.0 / 3.0, 4.0 / 3.0];
+    let points = Points::sort_last_wins(vec![10, 20, 30], thirds).unwrap();
     assert_eq!(encoded(&points).len(), 1 + 3 * 8);
+}
+
+#[test]
+fn decimal_values_cost_what_their_digits_do() {
+    let few = Points::sort_last_wins(vec![10, 20, 30], vec![21.5, 21.4, -0.1]).unwrap();
+    // The tag, one decimal, 215, -1, -215.
+    assert_eq!(encoded(&few).len(), 1 + 1 + 2 + 1 + 2);
+    comes_back(&few);
+    let walk = |index: i64| (index * index % 17 - index % 5) as f64 / 10.0;
+    let many = Points::sort_last_wins(
+        (0..4_096).map(|index| index * 1_000_000).collect(),
+        (0..4_096).map(walk).collect(),
+    );
+    let many = many.unwrap();
+    assert!(encoded(&many).len() < 3_200, "{}", encoded(&many).len());
+    comes_back(&many);
+    // One of them is none: all of them are stored otherwise.
+    for odd in [-0.0, 1.0 / 3.0, 5e-324, f64::MAX, 9_007_199_254_740_993.0] {
+        let mut values = many.values().to_vec();
+        values[77] = odd;
+        comes_back(&Points::sort_last_wins(many.times().to_vec(), values).unwrap());
+    }
+}
+
+#[test]
+fn jitter_about_a_line_costs_what_it_spreads_over() {
+    // 21 places that a time can be at: log2(21) = 4.4 bits, where steps would take half a bit more, as the difference of two.
+    let jittered = |unit: i64| {
+        let mut state = 1_u64;
+        let time = |index: i64| {
+            // Xorshift (Marsaglia 2003): evenly spread, without a pattern.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (1_000 * index + (state % 21).cast_signed()) * unit
+        };
+        let times: Vec<i64> = (1..=4_096).map(time).collect();
+        let points = Points::sort_last_wins(times, vec![1.0; 4_096]).unwrap();
+        comes_back(&points);
+        encoded(&points).len()
+    };
+    for unit in [1, 1_000, 1_000_000] {
+        let bytes = jittered(unit);
+        assert!(bytes < 2_600, "{bytes} of unit {unit}");
+    }
 }
 
 #[test]
@@ -191,6 +237,18 @@ fn a_forged_shape_is_refused() {
     );
 }
 
+#[test]
+fn a_forged_unit_or_scale_is_refused() {
+    let shape = Shape {
+        count: 1,
+        first_at: 0,
+        last_at: 0,
+    };
+    assert!(decode_column(&[4 << 4, 9, 2], shape).is_ok());
+    assert!(decode_column(&[4 << 4, 10, 2], shape).is_err());
+    assert!(decode_column(&[3, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0], shape).is_err());
+}
+
 proptest! {
     #[test]
     fn columns_come_back_bit_by_bit(points in points(400)) {
@@ -221,11 +279,11 @@ proptest! {
     #[test]
     fn random_columns_never_panic(
         mut bytes in prop::collection::vec(any::<u8>(), 0..200),
-        tag in 0_u8..3,
+        tag in any::<u8>(),
         count in 0_usize..2_000,
     ) {
         if let Some(first) = bytes.first_mut() {
-            *first = tag | PCO << 4;
+            *first = tag;
         }
         let _ = decode_column(&bytes, Shape { count, first_at: 0, last_at: count as i64 - 1 });
     }
