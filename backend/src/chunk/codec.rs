@@ -1,9 +1,14 @@
-//! The payload of a `batch` row: one call's points of many series behind a small directory.
+//! The payloads of rows: of a `chunk`, one series' points, and of a `batch`, one call's points of many series.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 1 | version, 1 |
 //! | 4 | CRC-32 (IEEE) of the version and of everything behind this checksum, little-endian |
+//!
+//! In a chunk the column follows, see [`mod@super::column`]; its shape stands in the row. In a batch a directory follows:
+//!
+//! | bytes | what |
+//! |---|---|
 //! | varint | how many series |
 //! | varint | the earliest time in the batch, µs since 1970 UTC |
 //! | 5 varints a series | the directory, by ascending id |
@@ -74,10 +79,47 @@ pub fn encode_batch(series: &BTreeMap<i32, Points>) -> Result<Vec<u8>, TooManyPo
         last_id = Some(id);
     }
     bytes.extend_from_slice(&columns);
-    bytes[0] = VERSION;
-    let checksum = checksum(&bytes).to_le_bytes();
-    bytes[1..FRAME].copy_from_slice(&checksum);
+    seal(&mut bytes);
     Ok(bytes)
+}
+
+/// Encodes the points of one series. Their [`Shape`] is needed to read them and has to be kept elsewhere.
+pub fn encode_chunk(points: &Points) -> Vec<u8> {
+    let mut bytes = vec![0; FRAME];
+    encode_column(points, &mut bytes);
+    seal(&mut bytes);
+    bytes
+}
+
+/// Decodes what [`encode_chunk`] wrote of points of this shape.
+///
+/// # Errors
+///
+/// [`Damaged`] if it is something else: another version, a wrong checksum, points of another shape.
+pub fn decode_chunk(payload: &[u8], shape: Shape) -> Result<Points, Damaged> {
+    decode_column(unseal(payload)?, shape)
+}
+
+/// Puts version and checksum in front of a payload whose first bytes are left free for them.
+fn seal(payload: &mut [u8]) {
+    payload[0] = VERSION;
+    let checksum = checksum(payload).to_le_bytes();
+    payload[1..FRAME].copy_from_slice(&checksum);
+}
+
+/// What stands behind version and checksum, if they are right.
+fn unseal(payload: &[u8]) -> Result<&[u8], Damaged> {
+    let (frame, body) = payload
+        .split_first_chunk::<FRAME>()
+        .ok_or(Damaged("cut short"))?;
+    let [version, stated @ ..] = *frame;
+    if version != VERSION {
+        return Err(Damaged("the version is unknown"));
+    }
+    if checksum(payload) != u32::from_le_bytes(stated) {
+        return Err(Damaged("the checksum is wrong"));
+    }
+    Ok(body)
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -109,17 +151,7 @@ impl<'a> Batch<'a> {
     /// [`Damaged`] if it is not what [`encode_batch`] wrote: another version, a wrong checksum, a directory that does
     /// not fit the bytes. A directory with a forged checksum opens if it fits; its columns are checked when decoded.
     pub fn open(payload: &'a [u8]) -> Result<Self, Damaged> {
-        let (frame, body) = payload
-            .split_first_chunk::<FRAME>()
-            .ok_or(Damaged("cut short"))?;
-        let [version, stated @ ..] = *frame;
-        if version != VERSION {
-            return Err(Damaged("the version is unknown"));
-        }
-        if checksum(payload) != u32::from_le_bytes(stated) {
-            return Err(Damaged("the checksum is wrong"));
-        }
-        let mut reader = Reader(body);
+        let mut reader = Reader(unseal(payload)?);
         let count = reader.varint()?;
         let earliest = reader.micros()?;
         if count > (reader.0.len() / FEWEST_BYTES) as u64 {

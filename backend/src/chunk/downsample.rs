@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Points;
+use super::{Cell, Cells, Points};
 
 /// Fewer points than this cannot show the first, last, least and greatest.
 pub const LEAST_POINTS: usize = 4;
@@ -14,64 +14,65 @@ pub const LEAST_POINTS: usize = 4;
 )]
 pub struct TooFewPoints(pub usize);
 
-/// At most `most` of the points, such that a line through them looks like the line through all.
+/// Cells of which [`extremes`] are at most `most` points, such that a line through them looks like the line through all.
 ///
-/// This is M4 (Jugel and others, "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014): the time from
+/// This is M4 (Jugel and others, "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014): the stretch from
 /// the first to the last point is cut into `most / 4` equal columns, and of each the first, last, least and greatest
 /// point remain (of equal values the earliest). With four times as many points as the chart has pixels in width, no pixel
-/// differs. Where there are no more than `most` points, they are returned as they are.
+/// differs.
 ///
 /// # Errors
 ///
 /// [`TooFewPoints`] if `most` is less than [`LEAST_POINTS`], whatever the points.
-pub fn downsample(points: Points, most: usize) -> Result<Points, TooFewPoints> {
+pub fn columns(
+    stretch: Range<i64>,
+    most: usize,
+) -> Result<impl Iterator<Item = Range<i64>> + Send + 'static, TooFewPoints> {
     if most < LEAST_POINTS {
         return Err(TooFewPoints(most));
     }
-    let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else {
-        return Ok(points);
+    let columns = (most / 4) as i64;
+    // Rounded up, so that the columns reach beyond the last point.
+    let width = ((stretch.end - stretch.start).max(1) - 1) / columns + 1;
+    let start = move |column: i64| stretch.start + column * width;
+    Ok((0..columns).map(move |column| start(column)..start(column + 1)))
+}
+
+/// The first, last, least and greatest point of each cell, each once.
+pub fn extremes(cells: &[Cell]) -> Points {
+    let mut kept = Points::with_capacity(4 * cells.len());
+    for summary in cells.iter().filter_map(|cell| cell.summary.as_ref()) {
+        let (one, other) = (summary.min, summary.max);
+        let (earlier, later) = if one.0 < other.0 {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        for (time, value) in [summary.first, earlier, later, summary.last] {
+            if kept.last().is_none_or(|(last, _)| last < time) {
+                kept.push(time, value);
+            }
+        }
+    }
+    kept
+}
+
+/// At most `most` of the points, by [`columns`] and [`extremes`]. Where there are no more than `most`, they stay as they are.
+///
+/// # Errors
+///
+/// As [`columns`].
+pub fn downsample(points: Points, most: usize) -> Result<Points, TooFewPoints> {
+    let (first, last) = match (points.first(), points.last()) {
+        (Some((first, _)), Some((last, _))) => (first, last),
+        _ => (0, 0),
     };
+    let mut cells = Cells::new(columns(first..last + 1, most)?);
     if points.len() <= most {
         return Ok(points);
     }
-    let columns = (most / 4) as i64;
-    // Rounded up, so that the columns reach beyond the last point.
-    let width = (last - first) / columns + 1;
-    let mut kept = Points::with_capacity(most);
-    let mut places = 0..0;
-    while let Some(&time) = points.times().get(places.end) {
-        // Columns without points are passed over.
-        let end = first + ((time - first) / width + 1) * width;
-        let length = points.times()[places.end..].partition_point(|&time| time < end);
-        places = places.end..places.end + length;
-        for place in extremes(points.values(), places.clone()) {
-            kept.extend(&points, place..place + 1);
-        }
-    }
-    Ok(kept)
-}
-
-/// The places of the first, last, least and greatest value, ascending, each once.
-fn extremes(values: &[f64], mut places: Range<usize>) -> impl Iterator<Item = usize> {
-    let (first, last) = (places.start, places.end - 1);
-    let (mut least, mut greatest) = (first, first);
-    places.next();
-    for place in places {
-        if values[place] < values[least] {
-            least = place;
-        }
-        if values[place] > values[greatest] {
-            greatest = place;
-        }
-    }
-    let mut ends = [first, least.min(greatest), least.max(greatest), last]
-        .into_iter()
-        .peekable();
-    std::iter::from_fn(move || {
-        let place = ends.next()?;
-        while ends.next_if_eq(&place).is_some() {}
-        Some(place)
-    })
+    cells.add(&points);
+    Ok(extremes(&cells.finish()))
 }
 
 #[cfg(test)]

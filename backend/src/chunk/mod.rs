@@ -4,8 +4,10 @@
 //! - [`codec`]: the payload of a `batch` row, the columns of one call's series behind a small directory
 //! - [`mod@column`]: one series' points as bytes, the encoding that every payload shares
 //! - [`mod@merge`]: several runs of one series into one, the last write winning
+//! - [`summary`]: what is known of points without reading them
+//! - [`cell`]: points, or summaries of them, sorted into stretches of time
 //! - [`every`]: how long a window is and where it begins
-//! - [`window`]: aggregates of points over stretches of time
+//! - [`window`]: the calendar's stretches of time, and aggregates over them
 //! - [`mod@downsample`]: fewer points that draw the same line
 //!
 //! Times are µs since 1970 UTC within [`TIMES`], values finite, ranges half-open.
@@ -13,22 +15,26 @@
 //! Invariant: everything here is pure. Nothing reads a clock, a database or a tenant, and no bytes, however damaged or
 //! forged, make it panic or allocate more than [`MAX_POINTS`] points take.
 
+pub mod cell;
 pub mod codec;
 pub mod column;
 pub mod downsample;
 pub mod every;
 pub mod merge;
 pub mod points;
+pub mod summary;
 mod varint;
 pub mod window;
 
-pub use codec::{Batch, Entry, encode_batch};
-pub use column::Damaged;
-pub use downsample::downsample;
+pub use cell::{Cell, Cells};
+pub use codec::{Batch, Entry, decode_chunk, encode_batch, encode_chunk};
+pub use column::{Damaged, Shape};
+pub use downsample::{columns, downsample, extremes};
 pub use every::Every;
 pub use merge::{Run, merge};
 pub use points::{Points, Unfit};
-pub use window::{Fill, Windows, windows};
+pub use summary::{Sum, Summary};
+pub use window::{Fill, Windows, grid};
 
 use std::ops::Range;
 

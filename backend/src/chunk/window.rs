@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::{Every, Points, TIMES};
+use super::{Cell, Every, TIMES};
 
 /// The most windows that one call gives.
 pub const MAX_WINDOWS: usize = 10_000;
@@ -33,12 +33,12 @@ pub struct Windows {
     /// When each window begins, in µs since 1970 UTC. The first may begin before the range that was asked for.
     pub starts: Vec<i64>,
     /// How many points lie in it.
-    pub count: Vec<u32>,
+    pub count: Vec<u64>,
     /// Least value.
     pub min: Vec<Option<f64>>,
     /// Greatest value.
     pub max: Vec<Option<f64>>,
-    /// The values, added in order of time.
+    /// The values together, see [`super::summary::Sum`].
     pub sum: Vec<Option<f64>>,
     /// `sum` by `count`.
     pub avg: Vec<Option<f64>>,
@@ -68,61 +68,58 @@ const PROPOSALS: [&str; 14] = [
     "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h", "3h", "12h", "1d", "1w", "1mo",
 ];
 
-/// Aggregates points over windows of a half-open range.
+/// The windows of `every`'s grid that meet a half-open range, cut to [`TIMES`]: an iterator over half-open stretches of time.
 ///
-/// The windows are those of `every`'s grid that meet the range, cut to [`TIMES`]. The first may begin before the range, the
-/// last end after it, but only points within the range count. All windows count towards [`MAX_WINDOWS`], with or without
-/// points.
+/// The first may begin before the range, the last end after it. All of them count towards [`MAX_WINDOWS`], whether there
+/// are points in them or not.
 ///
 /// # Errors
 ///
 /// [`TooManyWindows`], found before anything is allocated.
-pub fn windows(
-    points: &Points,
+pub fn grid(range: Range<i64>, every: Every, zone: TimeZone) -> Result<Grid, TooManyWindows> {
+    let range = range.start.max(TIMES.start)..range.end.min(TIMES.end);
+    let numbers = if range.is_empty() {
+        0..0
+    } else {
+        let numbers = every.covering(&range, &zone);
+        let windows = numbers.end - numbers.start;
+        if windows > MAX_WINDOWS as i64 {
+            return Err(TooManyWindows {
+                every: every.to_string(),
+                windows,
+                enough: enough(&range),
+            });
+        }
+        // Where clocks were put back over midnight, they reach one window beyond the range on both sides.
+        numbers.start - 1..numbers.end + 1
+    };
+    Ok(Grid {
+        range,
+        every,
+        zone,
+        numbers,
+    })
+}
+
+/// What [`grid`] gives.
+pub struct Grid {
     range: Range<i64>,
     every: Every,
-    zone: &TimeZone,
-    fill: Fill,
-) -> Result<Windows, TooManyWindows> {
-    let range = range.start.max(TIMES.start)..range.end.min(TIMES.end);
-    if range.is_empty() {
-        return Ok(Windows::default());
-    }
-    let numbers = every.covering(&range, zone);
-    let count = numbers.end - numbers.start;
-    if count > MAX_WINDOWS as i64 {
-        return Err(TooManyWindows {
-            every: every.to_string(),
-            windows: count,
-            enough: enough(&range),
-        });
-    }
+    zone: TimeZone,
+    numbers: Range<i64>,
+}
 
-    let mut windows = Windows::default();
-    let within = points.places(&range);
-    let (times, values) = (&points.times()[within.clone()], &points.values()[within]);
-    let mut place = 0;
-    let mut start = every.start(numbers.start - 1, zone);
-    for number in numbers.start..numbers.end + 2 {
-        let end = every.start(number, zone);
-        let window = start..end;
-        start = end;
-        // A day that a zone skipped is empty; the numbers reach one window beyond the range on both sides.
-        if window.is_empty() || window.end <= range.start || range.end <= window.start {
-            continue;
-        }
-        let next = place + times[place..].partition_point(|&time| time < window.end);
-        if next > place || fill != Fill::None {
-            windows.push(window.start, &values[place..next]);
-        }
-        place = next;
+impl Iterator for Grid {
+    type Item = Range<i64>;
+
+    fn next(&mut self) -> Option<Range<i64>> {
+        let start = |number| self.every.start(number, &self.zone);
+        let mut windows = (self.numbers.by_ref()).map(|number| start(number)..start(number + 1));
+        // A day that a zone skipped is empty.
+        windows.find(|window| {
+            !window.is_empty() && self.range.start < window.end && window.start < self.range.end
+        })
     }
-    match fill {
-        Fill::None | Fill::Null => {}
-        Fill::Previous => windows.fill(|_, before, _| before.1),
-        Fill::Linear => windows.fill(between),
-    }
-    Ok(windows)
 }
 
 fn enough(range: &Range<i64>) -> &'static str {
@@ -142,23 +139,34 @@ impl Windows {
         self.starts.is_empty()
     }
 
-    fn push(&mut self, start: i64, values: &[f64]) {
-        let first = values.first().copied();
-        let (mut min, mut max, mut sum) = (first, first, first);
-        for &value in values.iter().skip(1) {
-            min = min.map(|min| if value < min { value } else { min });
-            max = max.map(|max| if value > max { value } else { max });
-            sum = sum.map(|sum| sum + value);
+    /// Windows of what lies in each cell, with those without points as `fill` says.
+    pub fn of(cells: &[Cell], fill: Fill) -> Self {
+        let mut windows = Windows::default();
+        for cell in cells {
+            if cell.summary.is_some() || fill != Fill::None {
+                windows.push(cell);
+            }
         }
-        let sum = sum.filter(|sum| sum.is_finite());
-        self.starts.push(start);
-        self.count.push(values.len() as u32);
-        self.min.push(min);
-        self.max.push(max);
+        match fill {
+            Fill::None | Fill::Null => {}
+            Fill::Previous => windows.fill(|_, before, _| before.1),
+            Fill::Linear => windows.fill(between),
+        }
+        windows
+    }
+
+    fn push(&mut self, cell: &Cell) {
+        let held = cell.summary.as_ref();
+        let count = held.map_or(0, |held| held.count);
+        let sum = held.and_then(|held| held.sum.total());
+        self.starts.push(cell.start);
+        self.count.push(count);
+        self.min.push(held.map(|held| held.min.1));
+        self.max.push(held.map(|held| held.max.1));
         self.sum.push(sum);
-        self.avg.push(sum.map(|sum| sum / values.len() as f64));
-        self.first.push(first);
-        self.last.push(values.last().copied());
+        self.avg.push(sum.map(|sum| sum / count as f64));
+        self.first.push(held.map(|held| held.first.1));
+        self.last.push(held.map(|held| held.last.1));
     }
 
     /// Fills windows without points: `value(start, before, after)` is given the start to fill, and starts and

@@ -6,7 +6,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use jiff::tz::TimeZone;
 
 use crate::{
-    chunk::{self, Fill, Points, downsample},
+    chunk::{self, Cells, Fill, Points, downsample},
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::{
@@ -196,24 +196,19 @@ impl Series {
         })?;
         let range = range.micros()?;
         // Refused before anything is read.
-        chunk::windows(
-            &Points::default(),
-            range.clone(),
-            every.0,
-            &zone,
-            fill.into(),
-        )
-        .map_err(Error::bad_input)?;
-        let points = self.read(ctx, range.clone()).await?;
+        let grid = chunk::grid(range.clone(), every.0, zone).map_err(Error::bad_input)?;
+        let points = self.read(ctx, range).await?;
         let aggregate = move || {
-            chunk::windows(&points, range, every.0, &zone, fill.into()).map_err(Error::bad_input)
+            let mut cells = Cells::new(grid);
+            cells.add(&points);
+            Ok(chunk::Windows::of(&cells.finish(), fill.into()))
         };
         let windows = decoding(aggregate).await?;
         // Eight columns, where points have two.
         ctx.budget()?.give(4 * windows.starts.len())?;
         Ok(Windows {
             starts: windows.starts.into_iter().map(Micros).collect(),
-            count: windows.count.into_iter().map(i64::from).collect(),
+            count: windows.count.into_iter().map(u64::cast_signed).collect(),
             min: windows.min,
             max: windows.max,
             sum: windows.sum,

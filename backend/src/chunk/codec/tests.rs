@@ -16,11 +16,9 @@ fn read(payload: &[u8]) -> Result<BTreeMap<i32, Points>, Damaged> {
 }
 
 /// Makes the checksum right again, as one who forges would.
-fn seal(payload: &mut [u8]) {
+fn reseal(payload: &mut [u8]) {
     if payload.len() >= FRAME {
-        payload[0] = VERSION;
-        let checksum = checksum(payload).to_le_bytes();
-        payload[1..FRAME].copy_from_slice(&checksum);
+        seal(payload);
     }
 }
 
@@ -54,6 +52,31 @@ fn only_wanted_series_are_decoded() {
     assert!(!entry.overlaps(&(1_790_000_000_000_008..i64::MAX)));
     assert_eq!(entry.points().unwrap(), some(7)[&7]);
     assert!(batch.entry(301).is_none());
+}
+
+#[test]
+fn damaged_chunks_are_refused() {
+    let thirds: Vec<f64> = (0..300).map(|third| f64::from(third) / 3.0).collect();
+    let points =
+        Points::sort_last_wins((0..300).map(|time| time * time).collect(), thirds).unwrap();
+    let shape = Shape::of(&points).unwrap();
+    let payload = encode_chunk(&points);
+    assert_eq!(decode_chunk(&payload, shape), Ok(points));
+    for bit in 0..payload.len() * 8 {
+        let mut flipped = payload.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(decode_chunk(&flipped, shape).is_err());
+    }
+    for length in 0..payload.len() {
+        assert!(decode_chunk(&payload[..length], shape).is_err());
+    }
+    let longer = [&payload[..], &[0]].concat();
+    assert!(decode_chunk(&longer, shape).is_err());
+    let other = Shape {
+        last_at: 299 * 299 + 1,
+        ..shape
+    };
+    assert!(decode_chunk(&payload, other).is_err());
 }
 
 #[test]
@@ -129,7 +152,7 @@ fn forged_directories_are_refused() {
             put(&mut payload, number);
         }
         payload.extend_from_slice(columns);
-        seal(&mut payload);
+        reseal(&mut payload);
         read(&payload)
     };
     let column = [0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -238,12 +261,12 @@ proptest! {
             let place = place.index(forged.len());
             forged[place] = byte;
         }
-        seal(&mut forged);
+        reseal(&mut forged);
         if let Ok(read) = read(&forged) {
             prop_assert!(read.values().map(Points::len).sum::<usize>() <= MAX_POINTS);
         }
         let mut short = payload[..cut.index(payload.len())].to_vec();
-        seal(&mut short);
+        reseal(&mut short);
         prop_assert!(read(&short).is_err());
     }
 
@@ -251,7 +274,7 @@ proptest! {
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut bytes = bytes;
         prop_assert!(read(&bytes).is_err());
-        seal(&mut bytes);
+        reseal(&mut bytes);
         let _ = read(&bytes);
     }
 }

@@ -2,9 +2,25 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::*;
+use crate::chunk::{Cells, Points};
 
 fn at(text: &str) -> i64 {
     text.parse::<Timestamp>().unwrap().as_microsecond()
+}
+
+/// The windows of `points` within a range.
+fn windows(
+    points: &Points,
+    range: Range<i64>,
+    every: Every,
+    zone: &TimeZone,
+    fill: Fill,
+) -> Result<Windows, TooManyWindows> {
+    let mut within = points.clone();
+    within.keep(points.places(&range));
+    let mut cells = Cells::new(grid(range, every, zone.clone())?);
+    cells.add(&within);
+    Ok(Windows::of(&cells.finish(), fill))
 }
 
 fn zone(name: &str) -> TimeZone {
@@ -368,6 +384,6 @@ proptest! {
         }
         expected.reverse();
         prop_assert_eq!(&null.starts, &expected);
-        prop_assert_eq!(null.count.iter().sum::<u32>(), none.count.iter().sum::<u32>());
+        prop_assert_eq!(null.count.iter().sum::<u64>(), none.count.iter().sum::<u64>());
     }
 }
