@@ -113,7 +113,8 @@ pub(crate) async fn open(
     run(manager, &statements).await
 }
 
-async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
+/// Runs `statements` on PostgreSQL alone.
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     if manager.get_database_backend() != DbBackend::Postgres {
         return Ok(());

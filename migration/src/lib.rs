@@ -11,6 +11,8 @@ mod m20261124_000005_create_batch;
 mod m20261124_000006_fence_account;
 mod m20261124_000007_create_audit_event;
 mod m20261124_000008_limit_ingest_token;
+mod m20261126_000009_create_chunk;
+mod m20261126_000010_count_points;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_fence_account::Migration),
             Box::new(m20261124_000007_create_audit_event::Migration),
             Box::new(m20261124_000008_limit_ingest_token::Migration),
+            Box::new(m20261126_000009_create_chunk::Migration),
+            Box::new(m20261126_000010_count_points::Migration),
         ]
     }
 }

@@ -1,84 +1,81 @@
 //! Points sorted into cells: stretches of time, one after the other, each with a summary of what lies in it.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Points, Summary};
 
-/// A stretch of time that has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cell {
-    /// When it begins, in µs since 1970 UTC.
-    pub start: i64,
-    /// What lies in it; nothing where there are no points.
-    pub summary: Option<Summary>,
+/// Where cells begin and end, in µs since 1970 UTC. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Edges(Arc<[i64]>);
+
+impl Edges {
+    /// Cells between each of these strictly ascending times and the next, half-open.
+    pub fn new(edges: Vec<i64>) -> Self {
+        Edges(edges.into())
+    }
+
+    /// The place of the cell that `time` lies in.
+    fn cell(&self, time: i64) -> Option<usize> {
+        let begun = self.0.partition_point(|&edge| edge <= time);
+        (1..self.0.len()).contains(&begun).then(|| begun - 1)
+    }
+
+    /// Whether all from the first to the last time lie in one cell.
+    pub fn hold_in_one(&self, first_at: i64, last_at: i64) -> bool {
+        let cell = self.cell(first_at);
+        cell.is_some() && cell == self.cell(last_at)
+    }
+
+    /// Summaries of the points in each cell that has some; points outside of the cells are passed over.
+    pub fn summarize(&self, points: &Points) -> Vec<Summary> {
+        let Some((first_at, _)) = points.first() else {
+            return Vec::new();
+        };
+        let edges = &self.0[self.cell(first_at).unwrap_or(0)..];
+        let cells = edges.windows(2).scan(0, |place, edges| {
+            let more = points
+                .times()
+                .get(*place..)
+                .filter(|times| !times.is_empty())?;
+            let start = *place + more.partition_point(|&time| time < edges[0]);
+            *place = start + points.times()[start..].partition_point(|&time| time < edges[1]);
+            Some(Summary::of(points, start..*place))
+        });
+        cells.flatten().collect()
+    }
 }
 
-/// Cells that are filled in order of time, by points or by summaries of points that lie in one cell.
-pub struct Cells<E> {
-    edges: E,
-    cell: Option<Range<i64>>,
-    held: Option<Summary>,
-    done: Vec<Cell>,
+/// Cells with a summary of what lies in each.
+#[derive(Debug)]
+pub struct Cells {
+    edges: Edges,
+    held: Vec<Option<Summary>>,
 }
 
-impl<E: Iterator<Item = Range<i64>>> Cells<E> {
-    /// Cells within `edges`: half-open, ascending, none empty, each beginning where the one before ends.
-    pub fn new(mut edges: E) -> Self {
+impl Cells {
+    /// Empty cells.
+    pub fn new(edges: Edges) -> Self {
         Cells {
-            cell: edges.next(),
+            held: vec![None; edges.0.len().saturating_sub(1)],
             edges,
-            held: None,
-            done: Vec::new(),
         }
     }
 
-    /// Whether all from the first to the last time lie in one cell. All that comes before the first has been given.
-    pub fn hold(&mut self, first_at: i64, last_at: i64) -> bool {
-        self.go_to(first_at)
-            .is_some_and(|cell| cell.start <= first_at && last_at < cell.end)
-    }
-
-    /// Adds points, which come after all others. Those outside of the cells are passed over.
-    pub fn add(&mut self, points: &Points) {
-        let mut place = 0;
-        while let Some(&time) = points.times().get(place) {
-            let Some(cell) = self.go_to(time) else {
-                return;
-            };
-            let places = points.places(&cell);
-            if let Some(summary) = Summary::of(points, places.clone()) {
-                self.append(&summary);
-            }
-            place = places.end.max(place + 1);
-        }
-    }
-
-    /// Adds what [`Cells::hold`] says that one cell holds.
+    /// Adds a summary of points that lie in one cell, and come after all others in it.
     pub fn append(&mut self, summary: &Summary) {
-        match &mut self.held {
-            Some(held) => held.append(summary),
-            None => self.held = Some(*summary),
+        let cell = self.edges.cell(summary.first.0);
+        if let Some(held) = cell.and_then(|cell| self.held.get_mut(cell)) {
+            match held {
+                Some(held) => held.append(summary),
+                None => *held = Some(*summary),
+            }
         }
     }
 
-    /// All cells, those without points too.
-    pub fn finish(mut self) -> Vec<Cell> {
-        self.go_to(i64::MAX);
-        self.done
-    }
-
-    /// The cell that `time` lies in, or the one after it; nothing behind the last.
-    fn go_to(&mut self, time: i64) -> Option<Range<i64>> {
-        while let Some(cell) = &self.cell
-            && cell.end <= time
-        {
-            self.done.push(Cell {
-                start: cell.start,
-                summary: self.held.take(),
-            });
-            self.cell = self.edges.next();
-        }
-        self.cell.clone()
+    /// When each cell begins, in µs since 1970 UTC, and what lies in it.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, Option<&Summary>)> {
+        let starts = self.edges.0.iter().copied();
+        starts.zip(self.held.iter().map(Option::as_ref))
     }
 }
 
@@ -86,43 +83,60 @@ impl<E: Iterator<Item = Range<i64>>> Cells<E> {
 mod tests {
     use super::*;
 
-    fn points(times: Range<i64>) -> Points {
-        let values = times.clone().map(|time| time as f64).collect();
-        Points::sort_last_wins(times.collect(), values).unwrap()
+    fn points(from: i64, to: i64) -> Points {
+        let values = (from..to).map(|time| time as f64).collect();
+        Points::sort_last_wins((from..to).collect(), values).unwrap()
     }
 
-    #[test]
-    fn points_and_summaries_of_them_come_to_the_same() {
-        let cells = || Cells::new([10..20, 20..40, 40..50].into_iter());
-        let mut one = cells();
-        one.add(&points(5..60));
-        let mut other = cells();
-        assert!(!other.hold(5, 9));
-        assert!(!other.hold(9, 10));
-        other.add(&points(5..15));
-        assert!(!other.hold(15, 20));
-        assert!(other.hold(15, 19));
-        other.append(&Summary::of(&points(15..20), 0..5).unwrap());
-        assert!(other.hold(20, 39));
-        other.append(&Summary::of(&points(20..40), 0..20).unwrap());
-        other.add(&points(40..45));
-        other.add(&points(45..60));
-        assert!(!other.hold(60, 61));
-        let (one, other) = (one.finish(), other.finish());
-        assert_eq!(one, other);
-        assert_eq!(one[1].summary.unwrap().count, 20);
+    fn cells(parts: &[(i64, i64)]) -> Cells {
+        let edges = Edges::new(vec![10, 20, 40, 50]);
+        let mut cells = Cells::new(edges.clone());
+        for &(from, to) in parts {
+            for summary in edges.summarize(&points(from, to)) {
+                cells.append(&summary);
+            }
+        }
+        cells
     }
 
-    #[test]
-    fn cells_without_points_are_there() {
-        let mut cells = Cells::new([0..10, 10..20, 20..30].into_iter());
-        cells.add(&points(12..14));
+    fn counts(parts: &[(i64, i64)]) -> Vec<(i64, u64)> {
+        let cells = cells(parts);
         let counts = cells
-            .finish()
             .iter()
-            .map(|cell| cell.summary.map_or(0, |summary| summary.count))
-            .collect::<Vec<_>>();
-        assert_eq!(counts, [0, 2, 0]);
-        assert!(Cells::new(std::iter::empty()).finish().is_empty());
+            .map(|(start, held)| (start, held.map_or(0, |held| held.count)));
+        counts.collect()
+    }
+
+    #[test]
+    fn parts_fill_cells_as_the_whole_does() {
+        let whole = cells(&[(5, 60)]);
+        let parts = cells(&[(5, 12), (12, 15), (15, 20), (20, 45), (45, 60)]);
+        assert_eq!(whole.held, parts.held);
+        assert_eq!(counts(&[(5, 60)]), [(10, 10), (20, 20), (40, 10)]);
+        assert_eq!(counts(&[(25, 27)]), [(10, 0), (20, 2), (40, 0)]);
+        assert_eq!(counts(&[(0, 10), (50, 60)]), [(10, 0), (20, 0), (40, 0)]);
+        assert!(Cells::new(Edges::new(vec![])).iter().next().is_none());
+    }
+
+    #[test]
+    fn what_lies_in_one_cell_is_known() {
+        let edges = Edges::new(vec![10, 20, 40]);
+        for (first_at, last_at, one) in [
+            (10, 19, true),
+            (20, 39, true),
+            (39, 39, true),
+            (19, 20, false),
+            (9, 10, false),
+            (5, 9, false),
+            (39, 40, false),
+            (40, 41, false),
+        ] {
+            assert_eq!(
+                edges.hold_in_one(first_at, last_at),
+                one,
+                "{first_at} to {last_at}"
+            );
+        }
+        assert!(!Edges::new(vec![]).hold_in_one(0, 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Cell, Cells, Points};
+use super::{Cells, Edges, Points};
 
 /// Fewer points than this cannot show the first, last, least and greatest.
 pub const LEAST_POINTS: usize = 4;
@@ -24,24 +24,21 @@ pub struct TooFewPoints(pub usize);
 /// # Errors
 ///
 /// [`TooFewPoints`] if `most` is less than [`LEAST_POINTS`], whatever the points.
-pub fn columns(
-    stretch: Range<i64>,
-    most: usize,
-) -> Result<impl Iterator<Item = Range<i64>> + Send + 'static, TooFewPoints> {
+pub fn columns(stretch: &Range<i64>, most: usize) -> Result<Edges, TooFewPoints> {
     if most < LEAST_POINTS {
         return Err(TooFewPoints(most));
     }
     let columns = (most / 4) as i64;
     // Rounded up, so that the columns reach beyond the last point.
     let width = ((stretch.end - stretch.start).max(1) - 1) / columns + 1;
-    let start = move |column: i64| stretch.start + column * width;
-    Ok((0..columns).map(move |column| start(column)..start(column + 1)))
+    let edges = (0..=columns).map(|column| stretch.start + column * width);
+    Ok(Edges::new(edges.collect()))
 }
 
 /// The first, last, least and greatest point of each cell, each once.
-pub fn extremes(cells: &[Cell]) -> Points {
-    let mut kept = Points::with_capacity(4 * cells.len());
-    for summary in cells.iter().filter_map(|cell| cell.summary.as_ref()) {
+pub fn extremes(cells: &Cells) -> Points {
+    let mut kept = Points::default();
+    for summary in cells.iter().filter_map(|(_, held)| held) {
         let (one, other) = (summary.min, summary.max);
         let (earlier, later) = if one.0 < other.0 {
             (one, other)
@@ -67,12 +64,15 @@ pub fn downsample(points: Points, most: usize) -> Result<Points, TooFewPoints> {
         (Some((first, _)), Some((last, _))) => (first, last),
         _ => (0, 0),
     };
-    let mut cells = Cells::new(columns(first..last + 1, most)?);
+    let edges = columns(&(first..last + 1), most)?;
     if points.len() <= most {
         return Ok(points);
     }
-    cells.add(&points);
-    Ok(extremes(&cells.finish()))
+    let mut cells = Cells::new(edges.clone());
+    for summary in edges.summarize(&points) {
+        cells.append(&summary);
+    }
+    Ok(extremes(&cells))
 }
 
 #[cfg(test)]

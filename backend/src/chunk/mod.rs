@@ -4,6 +4,7 @@
 //! - [`codec`]: the payload of a `batch` row, the columns of one call's series behind a small directory
 //! - [`mod@column`]: one series' points as bytes, the encoding that every payload shares
 //! - [`mod@merge`]: several runs of one series into one, the last write winning
+//! - [`compact`]: which chunks new points are merged with, and where the result is cut
 //! - [`summary`]: what is known of points without reading them
 //! - [`cell`]: points, or summaries of them, sorted into stretches of time
 //! - [`every`]: how long a window is and where it begins
@@ -18,6 +19,7 @@
 pub mod cell;
 pub mod codec;
 pub mod column;
+pub mod compact;
 pub mod downsample;
 pub mod every;
 pub mod merge;
@@ -26,7 +28,7 @@ pub mod summary;
 mod varint;
 pub mod window;
 
-pub use cell::{Cell, Cells};
+pub use cell::{Cells, Edges};
 pub use codec::{Batch, Entry, decode_chunk, encode_batch, encode_chunk};
 pub use column::{Damaged, Shape};
 pub use downsample::{columns, downsample, extremes};

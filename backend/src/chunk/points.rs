@@ -126,6 +126,14 @@ impl Points {
         self.values.extend_from_slice(&other.values[places]);
     }
 
+    /// The points at `places` alone.
+    pub fn slice(&self, places: Range<usize>) -> Self {
+        Self {
+            times: self.times[places.clone()].to_vec(),
+            values: self.values[places].to_vec(),
+        }
+    }
+
     /// Keeps the points at `places` alone.
     pub(super) fn keep(&mut self, places: Range<usize>) {
         self.times.truncate(places.end);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::{Cell, Every, TIMES};
+use super::{Cells, Edges, Every, Summary, TIMES};
 
 /// The most windows that one call gives.
 pub const MAX_WINDOWS: usize = 10_000;
@@ -68,7 +68,7 @@ const PROPOSALS: [&str; 14] = [
     "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h", "3h", "12h", "1d", "1w", "1mo",
 ];
 
-/// The windows of `every`'s grid that meet a half-open range, cut to [`TIMES`]: an iterator over half-open stretches of time.
+/// The windows of `every`'s grid that meet a half-open range, cut to [`TIMES`].
 ///
 /// The first may begin before the range, the last end after it. All of them count towards [`MAX_WINDOWS`], whether there
 /// are points in them or not.
@@ -76,50 +76,30 @@ const PROPOSALS: [&str; 14] = [
 /// # Errors
 ///
 /// [`TooManyWindows`], found before anything is allocated.
-pub fn grid(range: Range<i64>, every: Every, zone: TimeZone) -> Result<Grid, TooManyWindows> {
+pub fn grid(range: &Range<i64>, every: Every, zone: &TimeZone) -> Result<Edges, TooManyWindows> {
     let range = range.start.max(TIMES.start)..range.end.min(TIMES.end);
-    let numbers = if range.is_empty() {
-        0..0
-    } else {
-        let numbers = every.covering(&range, &zone);
-        let windows = numbers.end - numbers.start;
-        if windows > MAX_WINDOWS as i64 {
-            return Err(TooManyWindows {
-                every: every.to_string(),
-                windows,
-                enough: enough(&range),
-            });
-        }
-        // Where clocks were put back over midnight, they reach one window beyond the range on both sides.
-        numbers.start - 1..numbers.end + 1
-    };
-    Ok(Grid {
-        range,
-        every,
-        zone,
-        numbers,
-    })
-}
-
-/// What [`grid`] gives.
-pub struct Grid {
-    range: Range<i64>,
-    every: Every,
-    zone: TimeZone,
-    numbers: Range<i64>,
-}
-
-impl Iterator for Grid {
-    type Item = Range<i64>;
-
-    fn next(&mut self) -> Option<Range<i64>> {
-        let start = |number| self.every.start(number, &self.zone);
-        let mut windows = (self.numbers.by_ref()).map(|number| start(number)..start(number + 1));
-        // A day that a zone skipped is empty.
-        windows.find(|window| {
-            !window.is_empty() && self.range.start < window.end && window.start < self.range.end
-        })
+    if range.is_empty() {
+        return Ok(Edges::new(Vec::new()));
     }
+    let numbers = every.covering(&range, zone);
+    let windows = numbers.end - numbers.start;
+    if windows > MAX_WINDOWS as i64 {
+        return Err(TooManyWindows {
+            every: every.to_string(),
+            windows,
+            enough: enough(&range),
+        });
+    }
+    // Where clocks were put back over midnight, the numbers reach one window beyond the range on both sides.
+    let starts = (numbers.start - 1..=numbers.end + 1).map(|number| every.start(number, zone));
+    let mut edges: Vec<i64> = starts.collect();
+    // A day that a zone skipped is empty.
+    edges.dedup();
+    let first = edges.partition_point(|&edge| edge <= range.start).max(1) - 1;
+    let end = edges.partition_point(|&edge| edge < range.end);
+    edges.truncate(end + 1);
+    edges.drain(..first);
+    Ok(Edges::new(edges))
 }
 
 fn enough(range: &Range<i64>) -> &'static str {
@@ -140,11 +120,11 @@ impl Windows {
     }
 
     /// Windows of what lies in each cell, with those without points as `fill` says.
-    pub fn of(cells: &[Cell], fill: Fill) -> Self {
+    pub fn of(cells: &Cells, fill: Fill) -> Self {
         let mut windows = Windows::default();
-        for cell in cells {
-            if cell.summary.is_some() || fill != Fill::None {
-                windows.push(cell);
+        for (start, held) in cells.iter() {
+            if held.is_some() || fill != Fill::None {
+                windows.push(start, held);
             }
         }
         match fill {
@@ -155,11 +135,10 @@ impl Windows {
         windows
     }
 
-    fn push(&mut self, cell: &Cell) {
-        let held = cell.summary.as_ref();
+    fn push(&mut self, start: i64, held: Option<&Summary>) {
         let count = held.map_or(0, |held| held.count);
         let sum = held.and_then(|held| held.sum.total());
-        self.starts.push(cell.start);
+        self.starts.push(start);
         self.count.push(count);
         self.min.push(held.map(|held| held.min.1));
         self.max.push(held.map(|held| held.max.1));

@@ -3,8 +3,8 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, IdenStatic, IntoActiveModel,
-    QueryFilter, UpdateMany,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic,
+    IntoActiveModel, QueryFilter, UpdateMany,
     sea_query::{IntoCondition, SimpleExpr},
 };
 
@@ -19,6 +19,9 @@ use crate::{
         transaction::{Fence, Fenced, Key, Transaction},
     },
 };
+
+/// The first half of the number of an advisory lock, of which a tenant's is the second: "SDL" in ASCII.
+const ALONE: i32 = 0x53_44_4c;
 
 /// A principal inside one tenant, with at least the role `R`.
 ///
@@ -254,6 +257,21 @@ impl<R: AtLeast<Editor>> TenantScope<R> {
         A::Entity::insert_many(own)
             .exec_without_returning(&*open)
             .await?;
+        Ok(())
+    }
+
+    /// Waits until no other scope, in whatever process, does something to the tenant that is done by one alone, and is
+    /// that one until this scope ends. Writing is not such a thing.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn alone(&self) -> Result<()> {
+        let open = self.open().await?;
+        // SQLite has one writer anyway.
+        if open.get_database_backend() == DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({ALONE}, {})", self.tenant.id);
+            open.execute_unprepared(&lock).await?;
+        }
         Ok(())
     }
 

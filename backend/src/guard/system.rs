@@ -184,6 +184,10 @@ pub async fn found(
             last_series: Set(0),
             last_token: Set(0),
             last_event: Set(0),
+            compacted_seq: Set(0),
+            forgotten_seq: Set(0),
+            points: Set(0),
+            bytes: Set(0),
         };
         tenant_counter::Entity::insert(counter)
             .exec_without_returning(&*open)

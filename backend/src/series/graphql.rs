@@ -196,12 +196,14 @@ impl Series {
         })?;
         let range = range.micros()?;
         // Refused before anything is read.
-        let grid = chunk::grid(range.clone(), every.0, zone).map_err(Error::bad_input)?;
+        let edges = chunk::grid(&range, every.0, &zone).map_err(Error::bad_input)?;
         let points = self.read(ctx, range).await?;
         let aggregate = move || {
-            let mut cells = Cells::new(grid);
-            cells.add(&points);
-            Ok(chunk::Windows::of(&cells.finish(), fill.into()))
+            let mut cells = Cells::new(edges.clone());
+            for summary in edges.summarize(&points) {
+                cells.append(&summary);
+            }
+            Ok(chunk::Windows::of(&cells, fill.into()))
         };
         let windows = decoding(aggregate).await?;
         // Eight columns, where points have two.

@@ -2,7 +2,7 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::*;
-use crate::chunk::{Cells, Points};
+use crate::chunk::Points;
 
 fn at(text: &str) -> i64 {
     text.parse::<Timestamp>().unwrap().as_microsecond()
@@ -18,9 +18,12 @@ fn windows(
 ) -> Result<Windows, TooManyWindows> {
     let mut within = points.clone();
     within.keep(points.places(&range));
-    let mut cells = Cells::new(grid(range, every, zone.clone())?);
-    cells.add(&within);
-    Ok(Windows::of(&cells.finish(), fill))
+    let edges = grid(&range, every, zone)?;
+    let mut cells = Cells::new(edges.clone());
+    for summary in edges.summarize(&within) {
+        cells.append(&summary);
+    }
+    Ok(Windows::of(&cells, fill))
 }
 
 fn zone(name: &str) -> TimeZone {

@@ -19,6 +19,14 @@ pub struct Model {
     pub last_token: i32,
     /// Of audit events.
     pub last_event: i64,
+    /// The last batch whose points are in chunks; those of later ones are read from the batches.
+    pub compacted_seq: i64,
+    /// The last batch whose payload is gone; behind it, subscribers can go on.
+    pub forgotten_seq: i64,
+    /// How many points are stored; one that was written twice may count twice until it is compacted.
+    pub points: i64,
+    /// Bytes of the payloads that hold them.
+    pub bytes: i64,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.
