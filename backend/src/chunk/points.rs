@@ -126,6 +126,15 @@ impl Points {
         self.values.extend_from_slice(&other.values[places]);
     }
 
+    /// Adds points that come after all others.
+    pub fn append(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+        } else {
+            self.extend(&later, 0..later.len());
+        }
+    }
+
     /// The points at `places` alone.
     pub fn slice(&self, places: Range<usize>) -> Self {
         Self {

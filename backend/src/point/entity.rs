@@ -1,5 +1,7 @@
 //! The table of batches: one row a write.
 
+pub mod chunk;
+
 use sea_orm::entity::prelude::*;
 
 use crate::guard::TenantOwned;
@@ -28,7 +30,8 @@ pub struct Model {
     pub first_at: i64,
     /// The latest point's time, in µs since 1970 UTC.
     pub last_at: i64,
-    /// The points, as [`crate::chunk::encode_batch`] writes them.
+    /// The points, as [`crate::chunk::encode_batch`] writes them; empty once they are in chunks and nobody can go on behind
+    /// them.
     pub payload: Vec<u8>,
 }
 

@@ -1,39 +1,38 @@
-//! Batches, written and read back merged.
+//! Points: written as batches, compacted to chunks, read back merged.
 
-use std::{collections::BTreeMap, ops::Range};
+pub mod compact;
+mod pending;
+pub mod read;
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition,
+    ColumnTrait,
     sea_query::{Expr, ExprTrait},
 };
-use tokio::sync::Semaphore;
+
+pub use compact::compact;
+pub use pending::{damaged, open, since, working};
+pub use read::Reader;
 
 use crate::{
-    chunk::{Batch, Damaged, Points, Run, encode_batch, merge},
+    chunk::{Points, encode_batch},
     error::{Error, Result},
-    guard::{AtLeast, Editor, Role, TenantScope, table::tenant_counter},
+    guard::{AtLeast, Editor, Role, Scoped, TenantScope, table::tenant_counter},
     point::{
-        entity::{ActiveModel, Column, Entity, Model},
+        entity::{ActiveModel, Column, Entity, chunk, chunk::Head},
+        store::pending::{counter, update_latest},
         write::{IdempotencyKey, Write},
     },
-    request::Budget,
     series,
 };
 
 /// How long an idempotency key is kept, in µs.
 pub const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Batches read in one statement.
-const PAGE: usize = 2_000;
-/// Bytes of batches that are to be read in one statement; the first one does not know how large they are.
-const PAGE_BYTES: usize = 16 << 20;
-/// Batches of the first statement.
-const FIRST_PAGE: usize = 64;
-/// Points of one read from which on it is a heavy one.
-const HEAVY: usize = 1_000_000;
-/// Heavy reads that go on at the same time, in the whole process: each can hold hundreds of MiB.
-static HEAVY_READS: Semaphore = Semaphore::const_new(2);
+/// Series looked up in one statement.
+const SERIES: usize = 200;
 
 /// What a write has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,39 +60,41 @@ pub async fn ingest<R: AtLeast<Editor>>(
     key: Option<&IdempotencyKey>,
     now: i64,
 ) -> Result<Receipt> {
+    use tenant_counter::Column::{Bytes, LastSeq, Points as Count};
     series::store::check_reach(&scope, write.series().keys())?;
-    // Holds the tenant's counter until the commit: `seq` rises in the order of commits, and of two
-    // calls with the same key the second sees the first.
-    let counter = scope
-        .update::<tenant_counter::Entity>()
-        .set(
-            tenant_counter::Column::LastSeq,
-            Expr::col(tenant_counter::Column::LastSeq).add(1),
-        )
-        .all()
-        .await?;
-    let seq = counter.first().ok_or(Error::NotFound("tenant"))?.last_seq;
-
-    let body_hash = write.hash();
-    if let Some(key) = key
-        && let Some(receipt) = written_before(&scope, key, &body_hash, now).await?
-    {
-        return Ok(receipt);
-    }
-
     let keys: Vec<String> = write.series().keys().cloned().collect();
     let ids = series::store::find_or_make(&scope, &keys, now).await?;
     let columns: BTreeMap<i32, Points> = ids
         .into_iter()
         .zip(write.series().values().cloned())
         .collect();
+    let (body_hash, series) = (write.hash(), columns.len());
+    let payload = working(move || encode_batch(&columns).map_err(Error::bad_input)).await?;
+
+    // Holds the tenant's counter until the commit: `seq` rises in the order of commits, and of two
+    // calls with the same key the second sees the first.
+    let size =
+        |count: usize| i64::try_from(count).map_err(|error| Error::internal("counting", error));
+    let counter = scope
+        .update::<tenant_counter::Entity>()
+        .set(LastSeq, Expr::col(LastSeq).add(1))
+        .set(Count, Expr::col(Count).add(size(write.count())?))
+        .set(Bytes, Expr::col(Bytes).add(size(payload.len())?))
+        .all()
+        .await?;
+    let seq = counter.first().ok_or(Error::NotFound("tenant"))?.last_seq;
+    if let Some(key) = key
+        && let Some(receipt) = written_before(&scope, key, &body_hash, now).await?
+    {
+        return Ok(receipt);
+    }
     let (first_at, last_at) = write.extent();
     let count =
         |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
     let receipt = Receipt {
         seq,
         points: count(write.count())?,
-        series: count(columns.len())?,
+        series: count(series)?,
         replayed: false,
         at: now,
     };
@@ -108,7 +109,7 @@ pub async fn ingest<R: AtLeast<Editor>>(
             created_at: Set(now),
             first_at: Set(first_at),
             last_at: Set(last_at),
-            payload: Set(encode_batch(&columns).map_err(Error::bad_input)?),
+            payload: Set(payload),
         })
         .await?;
     scope.commit().await?;
@@ -152,104 +153,23 @@ async fn written_before<R: AtLeast<Editor>>(
     }))
 }
 
-/// The points of a series within a half-open range of times, the last write winning, out of what the request may read.
-///
-/// # Errors
-/// [`Error::TooCostly`] when that is less; [`Error::Internal`] with the database's words, or when what is stored is damaged.
-pub async fn read<R: Role>(
-    scope: &TenantScope<R>,
-    series_id: i32,
-    range: Range<i64>,
-    budget: &Budget,
-) -> Result<Points> {
-    let mut runs = Vec::new();
-    let (mut after, mut limit, mut points) = (0, FIRST_PAGE, 0);
-    let mut heavy = None;
-    loop {
-        let overlapping = Condition::all()
-            .add(Column::LastAt.gte(range.start))
-            .add(Column::FirstAt.lt(range.end))
-            .add(Column::Seq.gt(after));
-        let page = scope
-            .find::<Entity>()
-            .filter(overlapping)
-            .order_by_asc(Column::Seq)
-            .limit(limit as u64)
-            .all()
-            .await?;
-        after = page.last().map_or(after, |batch| batch.seq);
-        let last = page.len() < limit;
-        let bytes: usize = page.iter().map(|batch| batch.payload.len()).sum();
-        limit = (PAGE_BYTES / (bytes / page.len().max(1)).max(1)).clamp(1, PAGE);
-        let (budget, range) = (budget.clone(), range.clone());
-        let page = decoding(move || runs_of(&page, series_id, &range, &budget)).await?;
-        points += page.iter().map(|run| run.points.len()).sum::<usize>();
-        runs.extend(page);
-        if points > HEAVY && heavy.is_none() {
-            heavy = HEAVY_READS.acquire().await.ok();
-        }
-        if last {
-            break;
-        }
-    }
-    let merged = decoding(move || Ok(merge(runs, range))).await;
-    drop(heavy);
-    merged
-}
-
-/// The series' points in these batches, as each was written.
-fn runs_of(
-    batches: &[Model],
-    series_id: i32,
-    range: &Range<i64>,
-    budget: &Budget,
-) -> Result<Vec<Run>> {
-    let mut runs = Vec::new();
-    for batch in batches {
-        let opened = open(batch)?;
-        let Some(entry) = opened
-            .entry(series_id)
-            .filter(|entry| entry.overlaps(range))
-        else {
-            continue;
-        };
-        budget.read(entry.shape().count)?;
-        runs.push(Run {
-            seq: batch.seq,
-            points: entry.points().map_err(damaged)?,
-        });
-    }
-    Ok(runs)
-}
-
-/// Does work that keeps a core busy where nobody else waits for it.
-///
-/// # Errors
-/// Those of the work, and [`Error::Internal`] when it panicked.
-pub async fn decoding<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(Error::internal("working on points", error)))
-}
-
-/// The tenant's latest time that any batch holds, in µs since 1970 UTC.
+/// The tenant's latest time that anything is stored for, in µs since 1970 UTC.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
 pub async fn last_at<R: Role>(scope: &TenantScope<R>) -> Result<Option<i64>> {
-    // A batch's time may be of a series that the asker is not to see.
+    // It may be of a series that the asker is not to see.
     if scope.series().is_some() {
         return Ok(None);
     }
-    let latest = scope
-        .find::<Entity>()
-        .order_by_desc(Column::LastAt)
-        .limit(1)
-        .one()
-        .await?;
-    Ok(latest.map(|batch| batch.last_at))
+    let compacted = counter(scope).await?.compacted_seq;
+    let batches = scope.find::<Entity>().filter(Column::Seq.gt(compacted));
+    let batch = batches.order_by_desc(Column::LastAt).limit(1).one().await?;
+    let chunks = scope.find::<chunk::Entity>();
+    let chunks = chunks.order_by_desc(chunk::Column::LastAt).limit(1);
+    let chunk = chunks.all_as::<Head>().await?.pop();
+    let batch = batch.map(|batch| batch.last_at);
+    Ok(Ord::max(batch, chunk.map(|chunk| chunk.last_at)))
 }
 
 /// The latest point of each of these series, as time (µs since 1970 UTC) and value; none of a series
@@ -261,94 +181,31 @@ pub async fn latest<R: Role>(
     scope: &TenantScope<R>,
     series_ids: &[i32],
 ) -> Result<BTreeMap<i32, (i64, f64)>> {
-    let mut best: BTreeMap<i32, (i64, i64, f64)> = BTreeMap::new();
-    let mut before: Option<(i64, i64)> = None;
-    let mut page = 16;
-    loop {
-        let mut batches = scope.find::<Entity>();
-        if let Some((last_at, seq)) = before {
-            let earlier = Condition::all()
-                .add(Column::LastAt.eq(last_at))
-                .add(Column::Seq.lt(seq));
-            batches = batches.filter(
-                Condition::any()
-                    .add(Column::LastAt.lt(last_at))
-                    .add(earlier),
-            );
-        }
-        let batches = batches
-            .order_by_desc(Column::LastAt)
-            .order_by_desc(Column::Seq)
-            .limit(page as u64)
-            .all()
-            .await?;
-        for batch in &batches {
-            // What follows ends no later than this: nobody's latest is in it once all are known later.
-            let all_later = best.len() == series_ids.len()
-                && best.values().all(|(time, _, _)| *time > batch.last_at);
-            if all_later {
-                return Ok(pairs(best));
-            }
-            let opened = open(batch)?;
-            for &id in series_ids {
-                let Some(entry) = opened.entry(id) else {
-                    continue;
-                };
-                let candidate = (entry.shape().last_at, batch.seq);
-                let held = best.get(&id).map(|(time, seq, _)| (*time, *seq));
-                if held.is_none_or(|held| held < candidate)
-                    && let Some((time, value)) = entry.points().map_err(damaged)?.last()
-                {
-                    best.insert(id, (time, batch.seq, value));
-                }
-            }
-        }
-        match batches.last() {
-            Some(batch) if batches.len() == page => before = Some((batch.last_at, batch.seq)),
-            _ => return Ok(pairs(best)),
-        }
-        page = (page * 2).min(PAGE);
+    let compacted = counter(scope).await?.compacted_seq;
+    let mut best = BTreeMap::new();
+    for ids in series_ids.chunks(SERIES) {
+        let last = |id: &i32| {
+            let chunks = scope.find::<chunk::Entity>();
+            let chunks = chunks.filter(chunk::Column::SeriesId.eq(*id));
+            chunks.order_by_desc(chunk::Column::FirstAt).limit(1)
+        };
+        let heads: Vec<Head> = Scoped::all_of(ids.iter().map(last).collect()).await?;
+        best.extend(
+            heads
+                .into_iter()
+                .map(|head| (head.series_id, (head.last_at, head.last))),
+        );
     }
+    update_latest(scope, series_ids, compacted, &mut best).await?;
+    Ok(best)
 }
 
-fn pairs(best: BTreeMap<i32, (i64, i64, f64)>) -> BTreeMap<i32, (i64, f64)> {
-    best.into_iter()
-        .map(|(id, (time, _, value))| (id, (time, value)))
-        .collect()
-}
-
-/// The place of the last commit in the tenant's order; 0 before the first.
+/// Behind which places in the tenant's order of commits subscribers can go on; the last one is that of the last commit, 0
+/// before the first.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
-pub async fn last_seq<R: Role>(scope: &TenantScope<R>) -> Result<i64> {
-    let counter = scope.find::<tenant_counter::Entity>().one().await?;
-    Ok(counter.ok_or(Error::NotFound("tenant"))?.last_seq)
-}
-
-/// Up to `most` batches behind the place `seq`, in the order of their commits.
-///
-/// # Errors
-/// [`Error::Internal`] with the database's words.
-pub async fn since<R: Role>(scope: &TenantScope<R>, seq: i64, most: usize) -> Result<Vec<Model>> {
-    scope
-        .find::<Entity>()
-        .filter(Column::Seq.gt(seq))
-        .order_by_asc(Column::Seq)
-        .limit(most as u64)
-        .all()
-        .await
-}
-
-/// The batch's columns by series.
-///
-/// # Errors
-/// [`Error::Internal`] when what is stored is damaged.
-pub fn open(batch: &Model) -> Result<Batch<'_>> {
-    Batch::open(&batch.payload).map_err(damaged)
-}
-
-/// What is told when stored bytes are damaged.
-pub fn damaged(error: Damaged) -> Error {
-    Error::internal("stored points are damaged", error)
+pub async fn places<R: Role>(scope: &TenantScope<R>) -> Result<RangeInclusive<i64>> {
+    let counter = counter(scope).await?;
+    Ok(counter.forgotten_seq..=counter.last_seq)
 }

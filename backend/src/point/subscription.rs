@@ -80,11 +80,11 @@ impl PointSubscription {
         let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
         // What is written before this, the follower finds when it begins; it is woken for what is written behind it.
         let watched = live.watch(&scope.tenant().slug);
-        let last = store::last_seq(&scope).await?;
-        // A place that was never given is no place to go on from.
-        if after.is_some_and(|after| !(0..=last).contains(&after)) {
+        let places = store::places(&scope).await?;
+        if after.is_some_and(|after| !places.contains(&after)) {
             return Err(Error::bad_input(
-                "`after` is no cursor of this tenant's events: leave it out, and read what is there by `samples`",
+                "`after` is no cursor of this tenant's events, or older than an hour: leave it out, and read what is there \
+                 by `samples`",
             ));
         }
         drop(scope);
@@ -94,7 +94,7 @@ impl PointSubscription {
             checked: Instant::now(),
             tenant,
             wanted,
-            seq: after.unwrap_or(last),
+            seq: after.unwrap_or(*places.end()),
             watched,
             more: true,
             ended: false,

@@ -6,12 +6,12 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use jiff::tz::TimeZone;
 
 use crate::{
-    chunk::{self, Cells, Fill, Points, downsample},
+    chunk::{self, Fill, Points, columns, downsample, extremes},
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::{
         latest::Latest,
-        store::{self, decoding},
+        store::{Reader, working},
     },
     request::ContextExt,
     scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
@@ -51,8 +51,8 @@ impl Series {
         })
     }
 
-    async fn read(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Points> {
-        store::read(&self.scope, self.model.id, range, ctx.budget()?).await
+    async fn reader(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Reader<'_, Viewer>> {
+        Reader::open(&self.scope, self.model.id, range, ctx.budget()?).await
     }
 }
 
@@ -110,7 +110,7 @@ impl Series {
             // A time is a point's identity within its series: nothing is behind it at the same time.
             range.start = range.start.max(after.saturating_add(1)).min(range.end);
         }
-        let points = self.read(ctx, range).await?;
+        let points = self.reader(ctx, range).await?.points(most).await?;
         let edges: Vec<PointEdge> = points
             .iter()
             .take(most)
@@ -141,24 +141,22 @@ impl Series {
         )]
         max_points: Option<i32>,
     ) -> Result<Samples> {
-        let points = self.read(ctx, range.micros()?).await?;
+        let reader = self.reader(ctx, range.micros()?).await?;
         let points = match max_points {
             Some(most) => {
                 let most = usize::try_from(most).unwrap_or(0).min(MOST_SAMPLES);
-                let fewer = move || {
-                    downsample(points, most)
-                        .map_err(|error| Error::bad_input(format!("`maxPoints`: {error}")))
-                };
-                decoding(fewer).await?
+                thinned(reader, most).await?
             }
-            None if points.len() > MOST_SAMPLES => {
-                return Err(Error::TooCostly(format!(
-                    "the range holds {} points, and one answer at most {MOST_SAMPLES}: ask for a shorter range, or \
-                     for fewer points by `maxPoints`",
-                    points.len()
-                )));
+            None => {
+                let points = reader.points(MOST_SAMPLES).await?;
+                if points.len() > MOST_SAMPLES {
+                    return Err(Error::TooCostly(format!(
+                        "the range holds more than the {MOST_SAMPLES} points of one answer: ask for a shorter range, \
+                         or for fewer points by `maxPoints`"
+                    )));
+                }
+                points
             }
-            None => points,
         };
         ctx.budget()?.give(points.len())?;
         let (times, values) = points.into_parts();
@@ -197,15 +195,8 @@ impl Series {
         let range = range.micros()?;
         // Refused before anything is read.
         let edges = chunk::grid(&range, every.0, &zone).map_err(Error::bad_input)?;
-        let points = self.read(ctx, range).await?;
-        let aggregate = move || {
-            let mut cells = Cells::new(edges.clone());
-            for summary in edges.summarize(&points) {
-                cells.append(&summary);
-            }
-            Ok(chunk::Windows::of(&cells, fill.into()))
-        };
-        let windows = decoding(aggregate).await?;
+        let cells = self.reader(ctx, range).await?.cells(edges).await?;
+        let windows = chunk::Windows::of(&cells, fill.into());
         // Eight columns, where points have two.
         ctx.budget()?.give(4 * windows.starts.len())?;
         Ok(Windows {
@@ -229,6 +220,18 @@ impl Series {
             value,
         }))
     }
+}
+
+/// At most `most` points that draw the same line as all of them.
+async fn thinned(mut reader: Reader<'_, Viewer>, most: usize) -> Result<Points> {
+    let refused = |error| Error::bad_input(format!("`maxPoints`: {error}"));
+    let survey = reader.survey().await?;
+    let edges = columns(&survey.stretch, most).map_err(refused)?;
+    if survey.points.start > most {
+        return Ok(extremes(&reader.cells(edges).await?));
+    }
+    let points = reader.points(survey.points.end).await?;
+    working(move || downsample(points, most).map_err(refused)).await
 }
 
 /// A label of a series.

@@ -147,17 +147,14 @@ pub async fn by_id<R: Role>(
     Ok(found)
 }
 
-/// The numbers of the series with these keys, in the same order; those that are not there are made.
-///
-/// The caller holds the tenant's counter, so that nobody else makes the same series meanwhile.
+/// The numbers of those series with these keys that there are.
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
-pub async fn find_or_make<R: AtLeast<Editor>>(
+async fn numbers<R: Role>(
     scope: &TenantScope<R>,
     keys: &[String],
-    now: i64,
-) -> Result<Vec<i32>> {
+) -> Result<BTreeMap<String, i32>> {
     let mut ids = BTreeMap::new();
     for keys in keys.chunks(KEYS) {
         let known = scope
@@ -166,6 +163,29 @@ pub async fn find_or_make<R: AtLeast<Editor>>(
             .all()
             .await?;
         ids.extend(known.into_iter().map(|series| (series.key, series.id)));
+    }
+    Ok(ids)
+}
+
+/// The numbers of the series with these keys, in the same order; those that are not there are made.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn find_or_make<R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+    keys: &[String],
+    now: i64,
+) -> Result<Vec<i32>> {
+    let mut ids = numbers(scope, keys).await?;
+    if ids.len() < keys.len() {
+        // Holds the tenant's counter: nobody else makes series meanwhile, and what others have made is seen.
+        let counter = scope.update::<tenant_counter::Entity>();
+        let last = Expr::col(tenant_counter::Column::LastSeries);
+        counter
+            .set(tenant_counter::Column::LastSeries, last)
+            .all()
+            .await?;
+        ids = numbers(scope, keys).await?;
     }
     let new: Vec<&String> = keys.iter().filter(|key| !ids.contains_key(*key)).collect();
     if !new.is_empty() {

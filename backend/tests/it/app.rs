@@ -20,6 +20,8 @@ use sundial::{
         },
     },
     identity::{Identity, Lifetimes, TokenName, create_token},
+    point::store::compact,
+    request::now,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
@@ -243,6 +245,15 @@ impl TestApp {
             (key, columns(&node["samples"]))
         };
         nodes.iter().map(series).collect()
+    }
+
+    /// Makes chunks of all that was written to the tenant.
+    pub async fn compact(&self, tenant: &str) {
+        while compact(self.operate(tenant).await, now())
+            .await
+            .unwrap()
+            .more
+        {}
     }
 
     /// The tenant numbered as the database has it, as its administrator.

@@ -24,6 +24,7 @@ async fn filled(kind: Kind) -> TestApp {
     .enumerate()
     {
         app.ingest(token, tenant, "a", &[(1, value as f64)]).await;
+        app.compact(tenant).await;
     }
     app
 }
@@ -34,6 +35,7 @@ async fn tables(app: &TestApp) -> Vec<String> {
         "access_rule",
         "audit_event",
         "batch",
+        "chunk",
         "ingest_token",
         "series",
         "tenant_counter",
@@ -321,6 +323,7 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
         ("tenant", "id"),
         ("series", "tenant_id"),
         ("batch", "tenant_id"),
+        ("chunk", "tenant_id"),
     ] {
         let sql = format!("SELECT {column} FROM {table}");
         assert_eq!(read::<i32>(&connection, &sql).await, [ids[0]], "{table}");

@@ -16,7 +16,7 @@ use sundial::{
     guard::{Editor, Pool, Principal, Viewer, table::tenant::Environment},
     identity::{Identity, Proof},
     point::{
-        store,
+        store::{self, Reader},
         write::{Column, Write},
     },
     request::Budget,
@@ -109,7 +109,8 @@ async fn read(pool: &Pool, homes: &[Home], home: usize) -> sundial::Result<Vec<(
     let Some(series) = series::store::list(&scope, None, None, 1).await?.pop() else {
         return Ok(Vec::new());
     };
-    let points = store::read(&scope, series.id, 0..i64::MAX, &Budget::default()).await?;
+    let reader = Reader::open(&scope, series.id, 0..i64::MAX, &Budget::default()).await?;
+    let points = reader.points(usize::MAX).await?;
     Ok(points.iter().collect())
 }
 

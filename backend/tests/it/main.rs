@@ -22,6 +22,7 @@
 //! walk        the whole schema, asked by everybody
 //! interference  whatever one tenant does, another one can't tell
 //! leak        requests dropped half-way
+//! engine      points however stored, against a map of them
 //! durability  the program itself, killed
 //! secret      the program itself, and all that it says
 //! ```
@@ -85,6 +86,7 @@ mod audit;
 mod browser;
 mod database;
 mod durability;
+mod engine;
 mod fence;
 mod github;
 mod hostile;

@@ -54,6 +54,7 @@ impl TenantOwned for Entity {
 }
 
 /// What is known of a chunk without its payload.
+#[expect(missing_docs, reason = "the fields are those of `Model`")]
 #[derive(Clone, Debug, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct Head {
@@ -72,6 +73,7 @@ pub struct Head {
 }
 
 /// A chunk's payload, and which one it is of.
+#[expect(missing_docs, reason = "the fields are those of `Model`")]
 #[derive(Clone, Debug, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct Body {

@@ -1,0 +1,330 @@
+//! Points of one series in order of time: those in chunks, and over them those that are not compacted yet.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+};
+
+use futures::future::try_join_all;
+use sea_orm::{ColumnTrait, Condition};
+
+use crate::{
+    chunk::{Cells, Edges, Points, Run, Shape, Sum, Summary, decode_chunk, merge},
+    error::{Error, Result},
+    guard::{Role, Scoped, TenantScope},
+    point::{
+        entity::chunk::{Body, Column, Entity, Head},
+        store::pending::{self, damaged, working},
+    },
+    request::Budget,
+};
+
+/// Heads of chunks read in one statement.
+const HEADS: usize = 2_000;
+/// Chunks decoded at a time, at first and at most: few points may be enough, and many are not to fill the memory.
+const BODIES: Range<usize> = 4..128;
+
+/// Reads a series from front to back, some chunks at a time.
+pub struct Reader<'a, R: Role> {
+    scope: &'a TenantScope<R>,
+    series_id: i32,
+    range: Range<i64>,
+    budget: Budget,
+    /// Points that are not in chunks, from `place` on not given yet.
+    fresh: Points,
+    place: usize,
+    heads: VecDeque<Head>,
+    /// Where chunks begin that are not in `heads`; none when those are all.
+    behind: Option<i64>,
+    stride: usize,
+}
+
+/// Some points of a series.
+pub enum Piece<T> {
+    /// What was made of the points.
+    Read(T),
+    /// A chunk that a summary is enough of.
+    Summary(Summary),
+}
+
+/// What is known of a range without reading it.
+pub struct Survey {
+    /// No fewer and no more points than this.
+    pub points: Range<usize>,
+    /// The points lie in this part of the range.
+    pub stretch: Range<i64>,
+}
+
+/// What is to be done for a piece.
+enum Work {
+    Give(Points),
+    Tell(Summary),
+    /// A chunk, and what is written over it.
+    Decode(Body, Points),
+}
+
+impl<'a, R: Role> Reader<'a, R> {
+    /// Opens a series within a half-open range of times, out of what the request may read.
+    ///
+    /// # Errors
+    /// [`Error::TooCostly`] when that is less than what is not compacted yet; [`Error::Internal`] with the database's
+    /// words, or when what is stored is damaged.
+    pub async fn open(
+        scope: &'a TenantScope<R>,
+        series_id: i32,
+        range: Range<i64>,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let compacted = pending::counter(scope).await?.compacted_seq;
+        let fresh = pending::read(scope, series_id, &range, compacted, budget).await?;
+        let mut reader = Reader {
+            scope,
+            series_id,
+            behind: Some(range.start),
+            range,
+            budget: budget.clone(),
+            fresh,
+            place: 0,
+            heads: VecDeque::new(),
+            stride: BODIES.start,
+        };
+        // The chunk that begins before the range may end within it.
+        let before = reader
+            .heads()
+            .filter(Column::FirstAt.lt(reader.range.start));
+        let before = before.order_by_desc(Column::FirstAt).limit(1);
+        reader.fetch(vec![before]).await?;
+        Ok(reader)
+    }
+
+    fn heads(&self) -> Scoped<'a, Entity> {
+        self.scope
+            .find::<Entity>()
+            .filter(Column::SeriesId.eq(self.series_id))
+    }
+
+    /// Reads the next heads, and what else is selected.
+    async fn fetch(&mut self, mut selections: Vec<Scoped<'a, Entity>>) -> Result<()> {
+        let Some(behind) = self.behind else {
+            return Ok(());
+        };
+        let within = Condition::all()
+            .add(Column::FirstAt.gte(behind))
+            .add(Column::FirstAt.lt(self.range.end));
+        let within = self.heads().filter(within);
+        selections.push(within.order_by_asc(Column::FirstAt).limit(HEADS as u64));
+        let mut heads: Vec<Head> = Scoped::all_of(selections).await?;
+        let last = heads.len() < HEADS;
+        heads.retain(|head| head.last_at >= self.range.start);
+        heads.sort_by_key(|head| head.first_at);
+        self.behind = heads.last().filter(|_| !last).map(|head| head.first_at + 1);
+        self.heads.extend(heads);
+        Ok(())
+    }
+
+    /// What can be told before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] with the database's words.
+    pub async fn survey(&mut self) -> Result<Survey> {
+        while self.behind.is_some() {
+            self.fetch(Vec::new()).await?;
+        }
+        let fresh = self.fresh.len() - self.place;
+        let count = |head: &Head| usize::try_from(head.points).unwrap_or(0);
+        let most = self.heads.iter().map(count).sum::<usize>() + fresh;
+        // Of points that are written anew, and of chunks that reach out of the range, some may not count.
+        let cut = self.heads.iter().filter(|head| !self.holds(head));
+        let fewest = most.saturating_sub(cut.map(count).sum::<usize>() + fresh);
+        let firsts = [
+            self.heads.front().map(|head| head.first_at),
+            self.fresh.first().map(|(time, _)| time),
+        ];
+        let lasts = [
+            self.heads.back().map(|head| head.last_at),
+            self.fresh.last().map(|(time, _)| time),
+        ];
+        let start = firsts
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.range.start);
+        let end = lasts.into_iter().flatten().max().unwrap_or(start);
+        Ok(Survey {
+            points: fewest..most,
+            stretch: start.max(self.range.start)..(end + 1).min(self.range.end),
+        })
+    }
+
+    fn holds(&self, head: &Head) -> bool {
+        self.range.contains(&head.first_at) && self.range.contains(&head.last_at)
+    }
+
+    /// The next pieces in order of time, with what `make` makes of points; nothing behind the last. Where a summary of a
+    /// whole chunk is enough, the chunk is not read.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub async fn next<T: Send + 'static>(
+        &mut self,
+        enough: impl Fn(&Head) -> bool,
+        make: impl Fn(Points) -> T + Clone + Send + 'static,
+    ) -> Result<Option<Vec<Piece<T>>>> {
+        if self.heads.is_empty() {
+            self.fetch(Vec::new()).await?;
+        }
+        if self.heads.is_empty() {
+            let rest = self.fresh_before(i64::MAX);
+            let piece = |rest| vec![Piece::Read(make(rest))];
+            return Ok(rest.map(piece));
+        }
+        let (mut steps, mut wanted) = (Vec::new(), Vec::new());
+        while wanted.len() < self.stride
+            && let Some(head) = self.heads.pop_front()
+        {
+            let before = self.fresh_before(head.first_at);
+            let over = self.fresh_before(head.last_at + 1);
+            let whole = over.is_none() && self.holds(&head) && enough(&head);
+            if !whole {
+                self.budget
+                    .read(usize::try_from(head.points).unwrap_or(0))?;
+                wanted.push(head.first_at);
+            }
+            steps.push((before, head, over, whole));
+        }
+        self.stride = (2 * self.stride).min(BODIES.end);
+        let mut bodies = self.bodies(wanted).await?;
+        let mut works = Vec::new();
+        for (before, head, over, whole) in steps {
+            works.extend(before.map(Work::Give));
+            works.push(if whole {
+                Work::Tell(summary(&head))
+            } else {
+                let body = bodies.remove(&head.first_at);
+                let body = body.ok_or_else(|| Error::Internal("a chunk is not there".into()))?;
+                Work::Decode(body, over.unwrap_or_default())
+            });
+        }
+        // All cores have something to do, and none a handful.
+        let lot = works.len().div_ceil(cores()).max(BODIES.start);
+        let mut works = works.into_iter().peekable();
+        let mut lots = Vec::new();
+        while works.peek().is_some() {
+            let lot: Vec<Work> = works.by_ref().take(lot).collect();
+            let (range, make) = (self.range.clone(), make.clone());
+            lots.push(working(move || {
+                let done = lot.into_iter().map(|work| work.done(&range, &make));
+                done.collect::<Result<Vec<_>>>()
+            }));
+        }
+        Ok(Some(
+            try_join_all(lots).await?.into_iter().flatten().collect(),
+        ))
+    }
+
+    /// Points that are not in chunks from before `time`, if there are any.
+    fn fresh_before(&mut self, time: i64) -> Option<Points> {
+        let end = self.fresh.times().partition_point(|&fresh| fresh < time);
+        let places = self.place..end.max(self.place);
+        self.place = places.end;
+        (!places.is_empty()).then(|| self.fresh.slice(places))
+    }
+
+    async fn bodies(&self, wanted: Vec<i64>) -> Result<BTreeMap<i64, Body>> {
+        if wanted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let bodies = self.heads().filter(Column::FirstAt.is_in(wanted));
+        let bodies: Vec<Body> = bodies.all_as().await?;
+        Ok(bodies
+            .into_iter()
+            .map(|body| (body.first_at, body))
+            .collect())
+    }
+
+    /// All points, or the first of them: at least `most` and one, if there are so many.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub async fn points(mut self, most: usize) -> Result<Points> {
+        let mut all = Points::default();
+        while all.len() <= most
+            && let Some(pieces) = self.next(|_| false, |points| points).await?
+        {
+            for piece in pieces {
+                if let Piece::Read(points) = piece {
+                    all.append(points);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Summaries of what lies in each cell.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub async fn cells(mut self, edges: Edges) -> Result<Cells> {
+        let mut cells = Cells::new(edges.clone());
+        let within = edges.clone();
+        let enough = move |head: &Head| {
+            head.sum.is_some() && within.hold_in_one(head.first_at, head.last_at)
+        };
+        let make = move |points: Points| edges.summarize(&points);
+        while let Some(pieces) = self.next(&enough, make.clone()).await? {
+            for piece in pieces {
+                match piece {
+                    Piece::Read(summaries) => summaries.iter().for_each(|one| cells.append(one)),
+                    Piece::Summary(summary) => cells.append(&summary),
+                }
+            }
+        }
+        Ok(cells)
+    }
+}
+
+impl Work {
+    fn done<T>(self, range: &Range<i64>, make: &impl Fn(Points) -> T) -> Result<Piece<T>> {
+        Ok(match self {
+            Work::Give(points) => Piece::Read(make(points)),
+            Work::Tell(summary) => Piece::Summary(summary),
+            Work::Decode(body, over) => {
+                let run = |seq, points| Run { seq, points };
+                let runs = vec![run(0, decode(&body)?), run(1, over)];
+                Piece::Read(make(merge(runs, range.clone())))
+            }
+        })
+    }
+}
+
+/// The points of a chunk.
+///
+/// # Errors
+/// [`Error::Internal`] when what is stored is damaged.
+pub fn decode(body: &Body) -> Result<Points> {
+    let shape = Shape {
+        count: usize::try_from(body.points).unwrap_or(0),
+        first_at: body.first_at,
+        last_at: body.last_at,
+    };
+    decode_chunk(&body.payload, shape).map_err(damaged)
+}
+
+fn summary(head: &Head) -> Summary {
+    Summary {
+        count: u64::try_from(head.points).unwrap_or(0),
+        first: (head.first_at, head.first),
+        last: (head.last_at, head.last),
+        min: (head.min_at, head.min),
+        max: (head.max_at, head.max),
+        // Where adding up left the range of f64, nobody has asked for it.
+        sum: Sum {
+            rounded: head.sum.unwrap_or(f64::INFINITY),
+            rest: head.sum_rest.unwrap_or_default(),
+        },
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
