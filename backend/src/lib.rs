@@ -62,6 +62,7 @@ use crate::{
     guard::Pool,
     identity::{Identity, Proof},
     live::Live,
+    point::compactor::Compactor,
 };
 
 /// What the doors share. Cheap to clone.
@@ -75,6 +76,8 @@ pub struct App {
     pub pool: Pool,
     /// How much one asker may ask for.
     pub limits: Limits,
+    /// What keeps the store in order; it does so while [`Compactor::run`] runs.
+    pub compactor: Compactor,
     /// Room for large requests.
     large: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
@@ -89,12 +92,14 @@ impl App {
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let schema = api::schema::schema(pool.clone(), Live::default());
+        let compactor = Compactor::new(pool.clone());
+        let schema = api::schema::schema(pool.clone(), Live::default(), compactor.clone());
         App {
             schema,
             identity,
             pool,
             limits,
+            compactor,
             large: http::room(),
             stop,
         }

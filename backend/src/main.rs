@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use sundial::{
     api::schema,
-    command::{apply, check, migrate, say, serve, token},
+    command::{apply, check, compact, migrate, say, serve, token},
     config::{self, LogFormat, ServeConfig},
 };
 use tracing::{Level, Metadata};
@@ -38,6 +38,8 @@ enum Command {
     Apply(apply::Apply),
     /// Create, list, rotate and revoke ingest tokens
     Token(token::Token),
+    /// Make chunks of what was written; the server does it by itself
+    Compact(compact::Compact),
     /// Print the API's schema
     Schema,
     /// Check database, migrations, row-level security, GitHub and the clock
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
             Command::Migrate(command) => migrate::run(command).await,
             Command::Apply(command) => apply::run(command).await,
             Command::Token(command) => token::run(command).await,
+            Command::Compact(command) => compact::run(command).await,
             Command::Schema => say(schema::sdl().trim_end()),
             Command::Check(config) => check::run(*config).await,
         }

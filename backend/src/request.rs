@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     guard::{AtLeast, Editor, Person, Pool, Principal, Snapshot, TenantScope, Viewer},
     identity::{Facts, Identity, Proof},
+    point::{compactor::Compactor, writer::Writer},
 };
 
 /// Who asks, and by which proof, so that a subscription can have it checked again while it lives.
@@ -191,6 +192,18 @@ pub trait ContextExt {
     /// [`Error::Internal`] when the transport left it out.
     fn snapshot(&self) -> Result<&Snapshot>;
 
+    /// What writes points.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the schema was made without.
+    fn writer(&self) -> Result<&Writer>;
+
+    /// What keeps the store in order.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the schema was made without.
+    fn compactor(&self) -> Result<&Compactor>;
+
     /// The tenant named `slug`, to read; `None` when it is absent or not open to the asker.
     ///
     /// # Errors
@@ -222,6 +235,16 @@ impl ContextExt for Context<'_> {
     fn snapshot(&self) -> Result<&Snapshot> {
         self.data::<Snapshot>()
             .map_err(|error| Error::internal("the snapshot", error.message))
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        self.data::<Writer>()
+            .map_err(|error| Error::internal("the writer", error.message))
+    }
+
+    fn compactor(&self) -> Result<&Compactor> {
+        self.data::<Compactor>()
+            .map_err(|error| Error::internal("the compactor", error.message))
     }
 
     async fn scope(&self, slug: &str) -> Result<Option<TenantScope<Viewer>>> {

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     guard::Pool,
     live::Live,
+    point::{compactor::Compactor, writer::Writer},
     point::{graphql::PointMutation, subscription::PointSubscription},
     request::{ContextExt, now},
     scalar::DateTime,
@@ -51,8 +52,14 @@ pub struct Mutation(
 pub struct Subscription(PointSubscription);
 
 /// The API on the database of `pool`.
-pub fn schema(pool: Pool, live: Live) -> Api {
-    builder().data(pool).data(live).finish()
+pub fn schema(pool: Pool, live: Live, compactor: Compactor) -> Api {
+    let writer = Writer::new(pool.clone(), live.clone(), compactor.clone());
+    builder()
+        .data(pool)
+        .data(live)
+        .data(compactor)
+        .data(writer)
+        .finish()
 }
 
 /// The committed contract: the schema as text.

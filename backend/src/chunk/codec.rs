@@ -17,6 +17,7 @@
 //! A series' five numbers are its id (less the one before; the first as 32 bits), how many points, the first time (less
 //! the earliest in the batch), the last time (less the first) and how many bytes its column takes.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -45,14 +46,16 @@ pub struct TooManyPoints {
 /// # Errors
 ///
 /// [`TooManyPoints`] above [`MAX_POINTS`] in all.
-pub fn encode_batch(series: &BTreeMap<i32, Points>) -> Result<Vec<u8>, TooManyPoints> {
-    let points = series.values().map(Points::len).sum();
+pub fn encode_batch<P: Borrow<Points>>(
+    series: &BTreeMap<i32, P>,
+) -> Result<Vec<u8>, TooManyPoints> {
+    let points = series.values().map(|points| points.borrow().len()).sum();
     if points > MAX_POINTS {
         return Err(TooManyPoints { points });
     }
     let shaped: Vec<_> = series
         .iter()
-        .filter_map(|(&id, points)| Some((id, points, Shape::of(points)?)))
+        .filter_map(|(&id, points)| Some((id, points.borrow(), Shape::of(points.borrow())?)))
         .collect();
     let earliest = shaped
         .iter()

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod compact;
 pub mod migrate;
 pub mod serve;
 pub mod token;

@@ -65,7 +65,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     );
     // Answers to the end, so that whoever watches sees the server leave.
     health::serve(management, pool.clone(), metrics)?;
-    let waiting = app.clone();
+    let (waiting, compactor) = (app.clone(), app.compactor.clone());
     // Behind a proxy all connections are the proxy's.
     let most = match config.limits.trusted_proxies {
         0 => listen::CONNECTIONS,
@@ -76,12 +76,15 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         listen::serve(public, crate::app(app), most, stop).await;
     });
 
+    let compacting = tokio::spawn(compactor.run());
+
     told_to_stop().await;
     tracing::info!(
         "stopping: no new requests, {} s for those that run",
         GRACE.as_secs()
     );
     stop.send_replace(true);
+    compacting.abort();
     match tokio::time::timeout(GRACE, serving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the public port failed"),

@@ -21,7 +21,7 @@ pub use role::{bind_application_role, grant_application_role};
 use crate::{
     error::{Error, Result},
     guard::{
-        Admin, Pool, Principal, Snapshot, TenantScope, Viewer, filter,
+        Admin, Editor, Pool, Principal, Role, Snapshot, TenantScope, Viewer, filter,
         principal::Kind,
         scope::{Who, named},
         table::{
@@ -131,6 +131,37 @@ pub async fn operate(pool: &Pool, slug: &str) -> Result<TenantScope<Admin>> {
     let tenant = tenant.ok_or(Error::NotFound("tenant"))?;
     let who = Arc::new(Who::operator());
     Ok(TenantScope::new(tenant, RoleName::Admin, who, transaction))
+}
+
+/// The right to keep the store of a tenant in order, which somebody has entered.
+///
+/// Reason: compaction and retention are nobody's request. They begin with one, of whatever role, and go on without it.
+#[derive(Clone)]
+pub struct Keeper {
+    pool: Pool,
+    tenant: tenant::Model,
+}
+
+impl Keeper {
+    /// Of the tenant that `scope` is inside of.
+    pub fn of<R: Role>(pool: &Pool, scope: &TenantScope<R>) -> Self {
+        Keeper {
+            pool: pool.clone(),
+            tenant: scope.tenant().clone(),
+        }
+    }
+
+    /// The tenant's name.
+    pub fn slug(&self) -> &str {
+        &self.tenant.slug
+    }
+
+    /// The tenant, in a transaction that writes.
+    pub fn enter(&self) -> TenantScope<Editor> {
+        let transaction = Arc::new(self.pool.write());
+        let who = Arc::new(Who::operator());
+        TenantScope::new(self.tenant.clone(), RoleName::Editor, who, transaction)
+    }
 }
 
 /// Makes the tenant if it is absent, brings name, group and environment up to date, and opens it as

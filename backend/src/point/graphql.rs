@@ -4,14 +4,10 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::{
     access::graphql::requires,
-    error::{Error, Result},
+    error::Result,
     guard::Editor,
-    live::Live,
-    point::{
-        store,
-        write::{Column, IdempotencyKey, Write},
-    },
-    request::{ContextExt, now},
+    point::write::{Column, IdempotencyKey, Write},
+    request::ContextExt,
     scalar::{DateTime, Timestamp, seal},
     tenant::graphql::Role,
 };
@@ -78,10 +74,7 @@ impl PointMutation {
         let key = idempotency_key.map(IdempotencyKey::try_from).transpose()?;
         let scope = ctx.writing::<Editor>(&tenant).await?;
         let slug = scope.tenant().slug.clone();
-        let receipt = store::ingest(scope, &write, key.as_ref(), now()).await?;
-        ctx.data::<Live>()
-            .map_err(|error| Error::internal("telling subscribers", error.message))?
-            .announce(&slug);
+        let receipt = ctx.writer()?.write(scope, write, key).await?;
         Ok(Receipt {
             id: ID(seal(["receipt", &slug, &receipt.seq.to_string()])),
             points: receipt.points,

@@ -1,8 +1,10 @@
 //! Points: written in batches, read merged.
 
+pub mod compactor;
 pub mod entity;
 pub mod graphql;
 pub mod latest;
 pub mod store;
 pub mod subscription;
 pub mod write;
+pub mod writer;

@@ -52,7 +52,11 @@ impl Series {
     }
 
     async fn reader(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Reader<'_, Viewer>> {
-        Reader::open(&self.scope, self.model.id, range, ctx.budget()?).await
+        let reader = Reader::open(&self.scope, self.model.id, range, ctx.budget()?).await?;
+        if reader.is_fresh() {
+            ctx.compactor()?.note(&self.scope, 0);
+        }
+        Ok(reader)
     }
 }
 

@@ -16,7 +16,10 @@ use sundial::{
     guard::{Editor, Pool, Principal, Viewer, table::tenant::Environment},
     identity::{Identity, Proof},
     point::{
-        store::{self, Reader},
+        store::{
+            Reader,
+            ingest::{Job, Known, ingest},
+        },
         write::{Column, Write},
     },
     request::Budget,
@@ -97,8 +100,14 @@ async fn write(pool: &Pool, homes: &[Home], home: usize, time: i64) -> sundial::
     let scope = pool
         .enter::<Editor>(&homes[home].principal, &homes[home].slug)
         .await?;
-    let receipt = store::ingest(scope, &point(home, time), None, time).await?;
-    assert_eq!(receipt.points, 1);
+    let known = Known::default();
+    let job = Job::prepare(&scope, point(home, time), None, &known).await?;
+    let receipts = ingest(scope, vec![job], &known, time).await?;
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| matches!(receipt, Ok(receipt) if receipt.points == 1))
+    );
     Ok(())
 }
 

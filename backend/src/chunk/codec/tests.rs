@@ -91,16 +91,21 @@ fn small_batches_stay_small() {
             Points::sort_last_wins(times, vec![0.1, 0.2, 0.3]).unwrap(),
         )
     };
-    assert!(encode_batch(&(1..=3).map(thrice).collect()).unwrap().len() <= 120);
+    assert!(
+        encode_batch::<Points>(&(1..=3).map(thrice).collect())
+            .unwrap()
+            .len()
+            <= 120
+    );
 }
 
 #[test]
 fn empty_batches_and_series_are_possible() {
     assert_eq!(
-        read(&encode_batch(&BTreeMap::new()).unwrap()),
+        read(&encode_batch(&BTreeMap::<i32, Points>::new()).unwrap()),
         Ok(BTreeMap::new())
     );
-    let empty = [(3, Points::default())].into_iter().collect();
+    let empty: BTreeMap<i32, Points> = [(3, Points::default())].into_iter().collect();
     assert_eq!(read(&encode_batch(&empty).unwrap()), Ok(BTreeMap::new()));
 }
 

@@ -21,7 +21,7 @@ use crate::{
             chunk::{Body, Column, Entity, Head},
         },
         store::{
-            KEY_LIFETIME,
+            ingest::KEY_LIFETIME,
             pending::{self, counter, damaged, open, working},
             read::decode,
         },

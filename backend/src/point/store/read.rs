@@ -97,6 +97,11 @@ impl<'a, R: Role> Reader<'a, R> {
         Ok(reader)
     }
 
+    /// Whether it reads what is not compacted yet.
+    pub fn is_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
     fn heads(&self) -> Scoped<'a, Entity> {
         self.scope
             .find::<Entity>()

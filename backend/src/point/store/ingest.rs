@@ -1,0 +1,300 @@
+//! Calls written as batches, a row each, several in one commit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use moka::sync::Cache;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait,
+    sea_query::{Expr, ExprTrait},
+};
+
+use crate::{
+    chunk::{Points, encode_batch},
+    error::{Error, Result},
+    guard::{AtLeast, Editor, TenantScope, table::tenant_counter},
+    point::{
+        entity::{ActiveModel, Column, Entity, Model},
+        store::pending::working,
+        write::{IdempotencyKey, Write},
+    },
+    series,
+};
+
+/// How long an idempotency key is kept, in µs.
+pub const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// What a write has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its place in the tenant's order of commits.
+    pub seq: i64,
+    /// How many points it wrote.
+    pub points: i32,
+    /// To how many series.
+    pub series: i32,
+    /// Whether it had been written before, by the same idempotency key.
+    pub replayed: bool,
+    /// When it was written, in µs since 1970 UTC.
+    pub at: i64,
+}
+
+/// The numbers of series that are known to be there, by tenant and key. A series keeps its number for good. Cheap to clone.
+#[derive(Clone)]
+pub struct Known(Cache<(i32, String), i32>);
+
+impl Default for Known {
+    fn default() -> Self {
+        let weight =
+            |(_, key): &(i32, String), _: &i32| u32::try_from(key.len()).unwrap_or(u32::MAX) + 100;
+        Known(
+            Cache::builder()
+                .weigher(weight)
+                .max_capacity(KNOWN_BYTES)
+                .build(),
+        )
+    }
+}
+
+/// Memory for the numbers of some 100,000 series.
+const KNOWN_BYTES: u64 = 16 << 20;
+
+impl Known {
+    /// The number of each of these series of a tenant, in the same order, if all are known.
+    fn of<'a>(&self, tenant_id: i32, keys: impl Iterator<Item = &'a String>) -> Option<Vec<i32>> {
+        keys.map(|key| self.0.get(&(tenant_id, key.clone())))
+            .collect()
+    }
+
+    fn learn<'a>(&self, tenant_id: i32, keys: impl Iterator<Item = &'a String>, ids: &[i32]) {
+        for (key, id) in keys.zip(ids) {
+            self.0.insert((tenant_id, key.clone()), *id);
+        }
+    }
+}
+
+/// A call that somebody may make, ready to be written.
+pub struct Job {
+    tenant_id: i32,
+    write: Write,
+    key: Option<IdempotencyKey>,
+    hash: [u8; 32],
+    /// The row's payload, once the numbers of all series are known.
+    payload: Option<Vec<u8>>,
+}
+
+impl Job {
+    /// Prepares a call in the tenant of `scope`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the scope's ingest token is limited to other series.
+    pub async fn prepare<R: AtLeast<Editor>>(
+        scope: &TenantScope<R>,
+        write: Write,
+        key: Option<IdempotencyKey>,
+        known: &Known,
+    ) -> Result<Self> {
+        series::store::check_reach(scope, write.series().keys())?;
+        let tenant_id = scope.tenant().id;
+        let ids = known.of(tenant_id, write.series().keys());
+        working(move || {
+            let hash = write.hash();
+            let payload = ids.map(|ids| payload(&write, ids)).transpose()?;
+            Ok(Job {
+                tenant_id,
+                write,
+                key,
+                hash,
+                payload,
+            })
+        })
+        .await
+    }
+
+    /// How many points it writes.
+    pub fn points(&self) -> usize {
+        self.write.count()
+    }
+}
+
+fn payload(write: &Write, ids: Vec<i32>) -> Result<Vec<u8>> {
+    let columns: BTreeMap<i32, &Points> = ids.into_iter().zip(write.series().values()).collect();
+    encode_batch(&columns).map_err(Error::bad_input)
+}
+
+fn size(count: usize) -> Result<i64> {
+    i64::try_from(count).map_err(|error| Error::internal("counting", error))
+}
+
+/// Writes calls of one tenant in one transaction, and makes them last. Each of them is written as a whole or not at all,
+/// for reasons of its own; what comes first is written first.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words; then nothing of any of them is written. Of a single call
+/// [`Error::Conflict`] when its key has been used in the last 24 h for something else.
+pub async fn ingest<R: AtLeast<Editor>>(
+    scope: TenantScope<R>,
+    mut jobs: Vec<Job>,
+    known: &Known,
+    now: i64,
+) -> Result<Vec<Result<Receipt>>> {
+    let tenant_id = scope.tenant().id;
+    if jobs.iter().any(|job| job.tenant_id != tenant_id) {
+        return Err(Error::Internal("a call came to another tenant".into()));
+    }
+    let made = written_before(&scope, jobs.iter().filter(|job| job.payload.is_none()), now).await?;
+    let mut learned = Vec::new();
+    for (place, job) in jobs
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, job)| job.payload.is_none())
+    {
+        if job
+            .key
+            .as_ref()
+            .is_some_and(|key| made.contains_key(key.as_str()))
+        {
+            // Not written again, whatever series it names.
+            continue;
+        }
+        let keys: Vec<String> = job.write.series().keys().cloned().collect();
+        let ids = series::store::find_or_make(&scope, &keys, now).await?;
+        job.payload = Some(payload(&job.write, ids.clone())?);
+        learned.push((place, ids));
+    }
+
+    let count = |jobs: &mut dyn Iterator<Item = &Job>| -> Result<(i64, i64)> {
+        let (mut points, mut bytes) = (0, 0);
+        for job in jobs {
+            points += size(job.points())?;
+            bytes += size(job.payload.as_ref().map_or(0, Vec::len))?;
+        }
+        Ok((points, bytes))
+    };
+    let (points, bytes) = count(&mut jobs.iter())?;
+    // Holds the tenant's counter until the commit: `seq` rises in the order of commits, and of two
+    // calls with the same key the second sees the first.
+    let counter = advance(&scope, size(jobs.len())?, points, bytes).await?;
+    let mut seq = counter.last_seq - size(jobs.len())?;
+    let mut by_key = written_before(&scope, jobs.iter(), now).await?;
+
+    let mut receipts = Vec::new();
+    let mut rows = Vec::new();
+    let mut refused = Vec::new();
+    for (place, job) in jobs.iter_mut().enumerate() {
+        seq += 1;
+        let before = job.key.as_ref().and_then(|key| by_key.get(key.as_str()));
+        if let Some((hash, receipt)) = before {
+            receipts.push(if hash[..] == job.hash[..] {
+                Ok(Receipt {
+                    replayed: true,
+                    ..*receipt
+                })
+            } else {
+                Err(Error::Conflict(
+                    "this idempotency key was used within 24 hours for other points: use a new key for a new write".into(),
+                ))
+            });
+            refused.push(place);
+            continue;
+        }
+        let number =
+            |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
+        let receipt = Receipt {
+            seq,
+            points: number(job.points())?,
+            series: number(job.write.series().len())?,
+            replayed: false,
+            at: now,
+        };
+        let (first_at, last_at) = job.write.extent();
+        rows.push(ActiveModel {
+            tenant_id: Set(tenant_id),
+            seq: Set(seq),
+            key: Set(job.key.as_ref().map(|key| key.as_str().to_owned())),
+            body_hash: Set(job.hash.to_vec()),
+            points: Set(receipt.points),
+            series: Set(receipt.series),
+            created_at: Set(now),
+            first_at: Set(first_at),
+            last_at: Set(last_at),
+            payload: Set(job.payload.clone().unwrap_or_default()),
+        });
+        if let Some(key) = &job.key {
+            by_key.insert(key.as_str().to_owned(), (job.hash.to_vec(), receipt));
+        }
+        receipts.push(Ok(receipt));
+    }
+    if rows.is_empty() {
+        // Nothing is written; what was counted in advance goes with the transaction.
+        return Ok(receipts);
+    }
+    scope.insert_many(rows).await?;
+    if !refused.is_empty() {
+        let (points, bytes) = count(&mut refused.iter().map(|place| &jobs[*place]))?;
+        advance(&scope, 0, -points, -bytes).await?;
+    }
+    scope.commit().await?;
+    for (place, ids) in learned {
+        known.learn(tenant_id, jobs[place].write.series().keys(), &ids);
+    }
+    Ok(receipts)
+}
+
+/// Takes `batches` places in the tenant's order of commits, and counts what is written.
+async fn advance<R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+    batches: i64,
+    points: i64,
+    bytes: i64,
+) -> Result<tenant_counter::Model> {
+    use tenant_counter::Column::{Bytes, LastSeq, Points};
+    let counter = scope
+        .update::<tenant_counter::Entity>()
+        .set(LastSeq, Expr::col(LastSeq).add(batches))
+        .set(Points, Expr::col(Points).add(points))
+        .set(Bytes, Expr::col(Bytes).add(bytes))
+        .all()
+        .await?;
+    counter.into_iter().next().ok_or(Error::NotFound("tenant"))
+}
+
+/// What a write is known by, and its receipt.
+type Written = (Vec<u8>, Receipt);
+
+/// What was written by the keys of these calls, while they count.
+async fn written_before<'a, R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+    jobs: impl Iterator<Item = &'a Job>,
+    now: i64,
+) -> Result<HashMap<String, Written>> {
+    let keys: Vec<&str> = jobs
+        .filter_map(|job| job.key.as_ref().map(IdempotencyKey::as_str))
+        .collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let batches = scope.find::<Entity>().filter(Column::Key.is_in(keys));
+    let is_past = |batch: &Model| now - batch.created_at >= KEY_LIFETIME;
+    let (past, kept): (Vec<Model>, Vec<Model>) =
+        batches.all().await?.into_iter().partition(is_past);
+    if !past.is_empty() {
+        scope
+            .update::<Entity>()
+            .filter(Column::Seq.is_in(past.iter().map(|batch| batch.seq)))
+            .set(Column::Key, Expr::value(None::<String>))
+            .all()
+            .await?;
+    }
+    let written = kept.into_iter().filter_map(|batch| {
+        let receipt = Receipt {
+            seq: batch.seq,
+            points: batch.points,
+            series: batch.series,
+            replayed: true,
+            at: batch.created_at,
+        };
+        Some((batch.key?, (batch.body_hash, receipt)))
+    });
+    Ok(written.collect())
+}
