@@ -122,7 +122,7 @@ impl ScalarType for Duration {
 
 /// The instant that RFC 3339 text names, in µs since 1970 UTC, finer digits cut off: whatever ISO 8601 or its later
 /// extensions allow besides (signs before the year, a space, a zone in brackets, an hour alone) is none.
-fn instant(text: &str) -> Option<i64> {
+pub fn instant(text: &str) -> Option<i64> {
     // 2026-11-24T13:32:08, then decimals, then Z or ±hh:mm.
     let (date, rest) = text.split_at_checked("2026-11-24T13:32:08".len())?;
     let shape = date.bytes().enumerate().all(|(place, byte)| match place {

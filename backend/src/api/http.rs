@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     App,
     api::{
+        columns::Given,
         document,
         limit::{Address, with_retry_after},
         schema::{execute, finish, is_request_error, refusal, to_json},
@@ -47,7 +48,8 @@ const DRAINED_FOR: Duration = Duration::from_secs(5);
 struct Params {
     query: Option<String>,
     operation_name: Option<String>,
-    variables: Option<Variables>,
+    #[serde(default)]
+    variables: Given,
     // Part of the protocol; nothing of ours reads it.
     #[serde(default, rename = "extensions")]
     _extensions: Option<HashMap<String, serde_json::Value>>,
@@ -145,7 +147,7 @@ async fn handle(
 
     let mut request = Request::new(params.query.unwrap_or_default());
     let name = params.operation_name;
-    request.variables = params.variables.unwrap_or_default();
+    request.variables = params.variables.variables;
     let checked = document::check(&mut request);
     if let Some(refusal) = asker.refusal() {
         if !matches!(&checked, Ok(Some(document)) if only_explains(document)) {
@@ -182,7 +184,8 @@ async fn handle(
     let request = request
         .data(app.pool.snapshot(asker.viewer()))
         .data(asker)
-        .data(Budget::default());
+        .data(Budget::default())
+        .data(params.variables.aside);
     let response = execute(app.schema.clone(), request, operation).await;
     drop(large);
     Ok(media.answer(finish(response)))
@@ -391,6 +394,7 @@ fn parse_query_string(text: &str) -> Result<Params, Refused> {
         None => Ok(None),
     };
     let variables = json("variables")?.map(|map| Variables::from_json(serde_json::json!(map)));
+    let variables = Given::from(variables.unwrap_or_default());
     let extensions = json("extensions")?;
     require_query(Params {
         query: fields.remove("query"),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here reads a tenant's row. What a door lets through, resolvers and the guard decide.
 
+pub mod columns;
 pub mod document;
 pub mod health;
 pub mod http;

@@ -6,7 +6,10 @@ use crate::{
     access::graphql::requires,
     error::Result,
     guard::Editor,
-    point::write::{Column, IdempotencyKey, Write},
+    point::{
+        aside::Aside,
+        write::{Column, IdempotencyKey, Write},
+    },
     request::ContextExt,
     scalar::{DateTime, Timestamp, seal},
     tenant::graphql::Role,
@@ -62,15 +65,7 @@ impl PointMutation {
     ) -> Result<Receipt> {
         // Who may not write learns nothing about the input.
         ctx.asker()?.principal()?;
-        let columns: Vec<Column> = batches
-            .into_iter()
-            .map(|batch| Column {
-                series: batch.series,
-                times: batch.times.into_iter().map(|time| time.0).collect(),
-                values: batch.values,
-            })
-            .collect();
-        let write = Write::try_from(columns)?;
+        let write = Write::try_from(columns(ctx.data_opt(), batches))?;
         let key = idempotency_key.map(IdempotencyKey::try_from).transpose()?;
         let scope = ctx.writing::<Editor>(&tenant).await?;
         let slug = scope.tenant().slug.clone();
@@ -83,4 +78,19 @@ impl PointMutation {
             at: DateTime(receipt.at),
         })
     }
+}
+
+/// The columns of `batches`, or those that they stand for.
+fn columns(aside: Option<&Aside>, batches: Vec<SeriesBatch>) -> Vec<Column> {
+    if let ([batch], Some(aside)) = (&batches[..], aside)
+        && let Some(columns) = aside.columns(&batch.series)
+    {
+        return columns.to_vec();
+    }
+    let column = |batch: SeriesBatch| Column {
+        series: batch.series,
+        times: batch.times.into_iter().map(|time| time.0).collect(),
+        values: batch.values,
+    };
+    batches.into_iter().map(column).collect()
 }

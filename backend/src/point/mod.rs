@@ -1,5 +1,6 @@
 //! Points: written in batches, read merged.
 
+pub mod aside;
 pub mod compactor;
 pub mod entity;
 pub mod graphql;

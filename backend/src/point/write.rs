@@ -18,7 +18,7 @@ pub const MAX_SERIES: usize = 10_000;
 pub struct Write(BTreeMap<String, Points>);
 
 /// What one series gets in a call, as it came in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
     /// The series' key as text.
     pub series: String,
