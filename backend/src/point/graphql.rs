@@ -1,5 +1,7 @@
 //! Writing points in the API.
 
+use std::borrow::Cow;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::{
@@ -65,7 +67,7 @@ impl PointMutation {
     ) -> Result<Receipt> {
         // Who may not write learns nothing about the input.
         ctx.asker()?.principal()?;
-        let write = Write::try_from(columns(ctx.data_opt(), batches))?;
+        let write = Write::try_from(&*columns(ctx.data_opt(), batches))?;
         let key = idempotency_key.map(IdempotencyKey::try_from).transpose()?;
         let scope = ctx.writing::<Editor>(&tenant).await?;
         let slug = scope.tenant().slug.clone();
@@ -81,11 +83,11 @@ impl PointMutation {
 }
 
 /// The columns of `batches`, or those that they stand for.
-fn columns(aside: Option<&Aside>, batches: Vec<SeriesBatch>) -> Vec<Column> {
+fn columns(aside: Option<&Aside>, batches: Vec<SeriesBatch>) -> Cow<'_, [Column]> {
     if let ([batch], Some(aside)) = (&batches[..], aside)
         && let Some(columns) = aside.columns(&batch.series)
     {
-        return columns.to_vec();
+        return Cow::Borrowed(columns);
     }
     let column = |batch: SeriesBatch| Column {
         series: batch.series,

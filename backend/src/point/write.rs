@@ -1,21 +1,19 @@
 //! One call's points, checked and in canonical order: what a store may write.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use crate::{
     chunk::{MAX_POINTS, Points},
     error::{Error, Result},
-    series::SeriesKey,
+    series::key::canonical,
 };
 
 /// The most series that one call may write to.
 pub const MAX_SERIES: usize = 10_000;
 
-/// The points of one call, by the series' key: at least one, and no series without any.
+/// The points of one call, in order of the series' keys: at least one, and no series without any.
 #[derive(Debug)]
-pub struct Write(BTreeMap<String, Points>);
+pub struct Write(Vec<(String, Points)>);
 
 /// What one series gets in a call, as it came in.
 #[derive(Clone, Debug)]
@@ -28,11 +26,11 @@ pub struct Column {
     pub values: Vec<f64>,
 }
 
-impl TryFrom<Vec<Column>> for Write {
+impl TryFrom<&[Column]> for Write {
     type Error = Error;
 
     /// Columns of the same series are one after the other: of points at the same time, the last wins.
-    fn try_from(columns: Vec<Column>) -> Result<Self> {
+    fn try_from(columns: &[Column]) -> Result<Self> {
         if columns.is_empty() {
             return Err(Error::bad_input(
                 "`batches` is empty: give at least one series with one point",
@@ -44,16 +42,14 @@ impl TryFrom<Vec<Column>> for Write {
                 columns.len()
             )));
         }
-        let mut joined: BTreeMap<String, (usize, Vec<i64>, Vec<f64>)> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(columns.len());
         let mut count = 0;
-        for (place, mut column) in columns.into_iter().enumerate() {
+        for (place, column) in columns.iter().enumerate() {
             let at = |problem: &dyn std::fmt::Display| {
                 Error::bad_input(format!("batches[{place}].{problem}"))
             };
-            let key: SeriesKey = column
-                .series
-                .parse()
-                .map_err(|error| at(&format_args!("series: {error}")))?;
+            let key =
+                canonical(&column.series).map_err(|error| at(&format_args!("series: {error}")))?;
             if column.times.len() != column.values.len() {
                 return Err(at(&format_args!(
                     "times holds {} and values {}: give one value for each time",
@@ -72,44 +68,51 @@ impl TryFrom<Vec<Column>> for Write {
                     "more than the {MAX_POINTS} points that one call may write: send them in several calls"
                 )));
             }
-            let (_, times, values) = joined
-                .entry(key.to_string())
-                .or_insert_with(|| (place, Vec::new(), Vec::new()));
-            times.append(&mut column.times);
-            values.append(&mut column.values);
+            keys.push((key, place, column));
         }
-        let mut series = BTreeMap::new();
-        for (key, (place, times, values)) in joined {
-            let points = Points::sort_last_wins(times, values)
+        // Stable, so that columns of one series stay in order.
+        keys.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        let mut series = Vec::with_capacity(keys.len());
+        for same in keys.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let Some((key, place, _)) = same.first() else {
+                continue;
+            };
+            let columns = || same.iter().map(|(_, _, column)| column);
+            let times = columns().flat_map(|column| &column.times).copied();
+            let values = columns().flat_map(|column| &column.values).copied();
+            let points = Points::sort_last_wins(times.collect(), values.collect())
                 .map_err(|error| Error::bad_input(format!("batches[{place}].{error}")))?;
-            series.insert(key, points);
+            series.push((key.clone().into_owned(), points));
         }
         Ok(Write(series))
     }
 }
 
 impl Write {
-    /// Keys and points, by key.
-    pub fn series(&self) -> &BTreeMap<String, Points> {
-        &self.0
+    /// The keys, in order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// The points of each series, in the order of the keys.
+    pub fn points(&self) -> impl ExactSizeIterator<Item = &Points> {
+        self.0.iter().map(|(_, points)| points)
     }
 
     /// How many points there are.
     pub fn count(&self) -> usize {
-        self.0.values().map(Points::len).sum()
+        self.points().map(Points::len).sum()
     }
 
     /// The earliest and the latest time, in µs since 1970 UTC.
     pub fn extent(&self) -> (i64, i64) {
         let first = self
-            .0
-            .values()
+            .points()
             .filter_map(Points::first)
             .map(|(time, _)| time)
             .min();
         let last = self
-            .0
-            .values()
+            .points()
             .filter_map(Points::last)
             .map(|(time, _)| time)
             .max();
@@ -170,12 +173,14 @@ mod tests {
     }
 
     fn refusal(columns: Vec<Column>) -> String {
-        Write::try_from(columns).expect_err("refused").to_string()
+        Write::try_from(&columns[..])
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
     fn hash_depends_on_what_is_written_and_not_on_how_it_is_said() {
-        let hash = |columns| Write::try_from(columns).expect("fits").hash();
+        let hash = |columns: Vec<Column>| Write::try_from(&columns[..]).expect("fits").hash();
         let one = hash(vec![
             column("b", &[1], &[1.0]),
             column("a", &[2, 1], &[2.0, 1.0]),

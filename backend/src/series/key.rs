@@ -88,6 +88,57 @@ impl FromStr for SeriesKey {
     }
 }
 
+/// The canonical form of a key's text; without a copy where the text plainly is of that form, as most are.
+///
+/// # Errors
+/// [`InvalidKey`] when the text is no key.
+pub fn canonical(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
+    if is_plain(text.as_bytes()) {
+        return Ok(Cow::Borrowed(text));
+    }
+    Ok(Cow::Owned(text.parse::<SeriesKey>()?.to_string()))
+}
+
+/// Whether a text is a key in canonical form whose values are of ASCII and without escapes.
+fn is_plain(text: &[u8]) -> bool {
+    let Some((_, mut rest)) = word(text, MAX_NAME, b".:") else {
+        return false;
+    };
+    if rest.is_empty() || text.len() > MAX_KEY {
+        return rest.is_empty();
+    }
+    let mut before: &[u8] = b"";
+    for (place, open) in (0..MAX_LABELS).zip(std::iter::once(b'{').chain(std::iter::repeat(b','))) {
+        let Some((label, value)) = rest
+            .strip_prefix(&[open])
+            .and_then(|rest| word(rest, MAX_LABEL, b""))
+        else {
+            return place > 0 && rest == b"}";
+        };
+        let Some(value) = value.strip_prefix(b"=\"") else {
+            return false;
+        };
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let length = value.iter().take_while(|byte| plain(byte)).count();
+        if before >= label || length > MAX_VALUE || value.get(length) != Some(&b'"') {
+            return false;
+        }
+        before = label;
+        rest = value.get(length + 1..).unwrap_or_default();
+    }
+    rest == b"}"
+}
+
+/// A text's word, with `more` in it besides letters, digits and `_`, and what is behind it.
+fn word<'a>(text: &'a [u8], most: usize, more: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || more.contains(byte);
+    let length = text.iter().take_while(|byte| fits(byte)).count();
+    let begins = text
+        .first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    (begins && length <= most).then(|| text.split_at(length))
+}
+
 /// The canonical form.
 impl fmt::Display for SeriesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

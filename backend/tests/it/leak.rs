@@ -93,7 +93,7 @@ fn point(home: usize, time: i64) -> Write {
         times: vec![time],
         values: vec![home as f64],
     };
-    Write::try_from(vec![column]).unwrap()
+    Write::try_from(&[column][..]).unwrap()
 }
 
 async fn write(pool: &Pool, homes: &[Home], home: usize, time: i64) -> sundial::Result<()> {

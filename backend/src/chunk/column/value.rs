@@ -32,25 +32,34 @@ const EXACT: i64 = 1 << 53;
 /// Appends the values, and gives the code of how.
 pub(super) fn encode(values: &[f64], bytes: &mut Vec<u8>) -> u8 {
     let raw = size_of_val(values);
-    let mut append = |how, decimals: Option<usize>, encoded: &[u8]| {
-        bytes.extend(decimals.map(|decimals| decimals as u8));
-        bytes.extend_from_slice(encoded);
-        how
-    };
-    if let Some((decimals, digits)) = digits(values) {
-        if values.len() < WORTH_PCO {
-            let encoded = changes(&digits);
-            if encoded.len() < raw {
-                return append(DECIMAL_STEPS, Some(decimals), &encoded);
+    let start = bytes.len();
+    if values.len() < WORTH_PCO {
+        let mut few = [0; WORTH_PCO];
+        let digits = &mut few[..values.len()];
+        if let Some(decimals) = to_digits(values, digits) {
+            bytes.push(decimals);
+            put_changes(digits, bytes);
+            if bytes.len() - start < raw {
+                return DECIMAL_STEPS;
             }
-        } else if let Some(encoded) = compress(&digits, DeltaSpec::Auto)
+            bytes.truncate(start);
+        }
+    } else {
+        let mut digits = vec![0; values.len()];
+        if let Some(decimals) = to_digits(values, &mut digits)
+            && let Some(encoded) = compress(&digits, DeltaSpec::Auto)
             && encoded.len() < raw
         {
-            return append(DECIMAL, Some(decimals), &encoded);
+            bytes.push(decimals);
+            bytes.extend_from_slice(&encoded);
+            return DECIMAL;
         }
     }
     match compress(values, DeltaSpec::Auto) {
-        Some(encoded) if encoded.len() < raw => append(PCO, None, &encoded),
+        Some(encoded) if encoded.len() < raw => {
+            bytes.extend_from_slice(&encoded);
+            PCO
+        }
         _ => {
             bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
             RAW
@@ -58,34 +67,31 @@ pub(super) fn encode(values: &[f64], bytes: &mut Vec<u8>) -> u8 {
     }
 }
 
-/// How many decimals the values have, and their digits as whole numbers; nothing if not all are decimal numbers.
-fn digits(values: &[f64]) -> Option<(usize, Vec<i64>)> {
-    let mut digits = Vec::with_capacity(values.len());
-    'more: for (decimals, scale) in SCALES.iter().enumerate() {
-        digits.clear();
-        for value in values {
+/// Puts the digits of the values, as whole numbers, into as many `digits`, and tells how many decimals they have; nothing
+/// if not all are decimal numbers.
+fn to_digits(values: &[f64], digits: &mut [i64]) -> Option<u8> {
+    'more: for (decimals, scale) in (0..).zip(SCALES) {
+        for (value, digits) in values.iter().zip(&mut *digits) {
             // Whatever this rounds to, the division tells whether it is right. −0.0 is not: it has no whole number.
             let whole = (value * scale + 0.5_f64.copysign(*value)) as i64;
             let exact = (-EXACT..=EXACT).contains(&whole);
             if !exact || (whole as f64 / scale).to_bits() != value.to_bits() {
                 continue 'more;
             }
-            digits.push(whole);
+            *digits = whole;
         }
-        return Some((decimals, digits));
+        return Some(decimals);
     }
     None
 }
 
-fn changes(digits: &[i64]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(2 * digits.len());
+fn put_changes(digits: &[i64], bytes: &mut Vec<u8>) {
     let mut last = 0;
     for &whole in digits {
         let change = whole - last;
-        put(&mut bytes, ((change << 1) ^ (change >> 63)) as u64);
+        put(bytes, ((change << 1) ^ (change >> 63)) as u64);
         last = whole;
     }
-    bytes
 }
 
 /// Reads `count` values back, which take all of the bytes that are left.

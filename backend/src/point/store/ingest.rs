@@ -1,8 +1,10 @@
 //! Calls written as batches, a row each, several in one commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use moka::sync::Cache;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait,
@@ -40,35 +42,35 @@ pub struct Receipt {
 }
 
 /// The numbers of series that are known to be there, by tenant and key. A series keeps its number for good. Cheap to clone.
-#[derive(Clone)]
-pub struct Known(Cache<(i32, String), i32>);
+#[derive(Clone, Default)]
+pub struct Known(Arc<RwLock<BySeries>>);
 
-impl Default for Known {
-    fn default() -> Self {
-        let weight =
-            |(_, key): &(i32, String), _: &i32| u32::try_from(key.len()).unwrap_or(u32::MAX) + 100;
-        Known(
-            Cache::builder()
-                .weigher(weight)
-                .max_capacity(KNOWN_BYTES)
-                .build(),
-        )
-    }
+#[derive(Default)]
+struct BySeries {
+    ids: HashMap<i32, HashMap<String, i32>>,
+    count: usize,
 }
 
-/// Memory for the numbers of some 100,000 series.
-const KNOWN_BYTES: u64 = 16 << 20;
+/// Numbers that are kept in memory, some 20 MiB; when there are more, all are forgotten and learned anew.
+const KNOWN: usize = 200_000;
 
 impl Known {
     /// The number of each of these series of a tenant, in the same order, if all are known.
     fn of<'a>(&self, tenant_id: i32, keys: impl Iterator<Item = &'a String>) -> Option<Vec<i32>> {
-        keys.map(|key| self.0.get(&(tenant_id, key.clone())))
-            .collect()
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let ids = known.ids.get(&tenant_id)?;
+        keys.map(|key| ids.get(key).copied()).collect()
     }
 
     fn learn<'a>(&self, tenant_id: i32, keys: impl Iterator<Item = &'a String>, ids: &[i32]) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.count + ids.len() > KNOWN {
+            *known = BySeries::default();
+        }
+        let BySeries { ids: all, count } = &mut *known;
+        let own = all.entry(tenant_id).or_default();
         for (key, id) in keys.zip(ids) {
-            self.0.insert((tenant_id, key.clone()), *id);
+            *count += usize::from(own.insert(key.clone(), *id).is_none());
         }
     }
 }
@@ -94,9 +96,9 @@ impl Job {
         key: Option<IdempotencyKey>,
         known: &Known,
     ) -> Result<Self> {
-        series::store::check_reach(scope, write.series().keys())?;
+        series::store::check_reach(scope, write.keys())?;
         let tenant_id = scope.tenant().id;
-        let ids = known.of(tenant_id, write.series().keys());
+        let ids = known.of(tenant_id, write.keys());
         working(move || {
             let hash = write.hash();
             let payload = ids.map(|ids| payload(&write, ids)).transpose()?;
@@ -118,7 +120,7 @@ impl Job {
 }
 
 fn payload(write: &Write, ids: Vec<i32>) -> Result<Vec<u8>> {
-    let columns: BTreeMap<i32, &Points> = ids.into_iter().zip(write.series().values()).collect();
+    let columns: BTreeMap<i32, &Points> = ids.into_iter().zip(write.points()).collect();
     encode_batch(&columns).map_err(Error::bad_input)
 }
 
@@ -157,7 +159,7 @@ pub async fn ingest<R: AtLeast<Editor>>(
             // Not written again, whatever series it names.
             continue;
         }
-        let keys: Vec<String> = job.write.series().keys().cloned().collect();
+        let keys: Vec<String> = job.write.keys().cloned().collect();
         let ids = series::store::find_or_make(&scope, &keys, now).await?;
         job.payload = Some(payload(&job.write, ids.clone())?);
         learned.push((place, ids));
@@ -203,7 +205,7 @@ pub async fn ingest<R: AtLeast<Editor>>(
         let receipt = Receipt {
             seq,
             points: number(job.points())?,
-            series: number(job.write.series().len())?,
+            series: number(job.write.keys().len())?,
             replayed: false,
             at: now,
         };
@@ -236,7 +238,7 @@ pub async fn ingest<R: AtLeast<Editor>>(
     }
     scope.commit().await?;
     for (place, ids) in learned {
-        known.learn(tenant_id, jobs[place].write.series().keys(), &ids);
+        known.learn(tenant_id, jobs[place].write.keys(), &ids);
     }
     Ok(receipts)
 }

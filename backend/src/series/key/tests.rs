@@ -19,6 +19,44 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
+fn limits_hold_for_plain_texts() {
+    let label = |number: usize| format!("l{number:02}=\"x\"");
+    let labels = |count: usize| (0..count).map(label).collect::<Vec<_>>().join(",");
+    let long =
+        |name: usize, value: usize| format!("a{{{}=\"{}\"}}", "n".repeat(name), "v".repeat(value));
+    let bytes = |count: usize| {
+        let label = |number: usize| format!("l{number}=\"{}\"", "v".repeat(400));
+        let rest = format!("l9=\"{}\"", "v".repeat(count));
+        format!(
+            "a{{{},{rest}}}",
+            (0..4).map(label).collect::<Vec<_>>().join(",")
+        )
+    };
+    for (fits, does_not) in [
+        ("n".repeat(MAX_NAME), "n".repeat(MAX_NAME + 1)),
+        (
+            format!("a{{{}}}", labels(MAX_LABELS)),
+            format!("a{{{}}}", labels(MAX_LABELS + 1)),
+        ),
+        (long(MAX_LABEL, 1), long(MAX_LABEL + 1, 1)),
+        (long(1, MAX_VALUE), long(1, MAX_VALUE + 1)),
+        (
+            bytes(MAX_KEY - bytes(0).len()),
+            bytes(MAX_KEY - bytes(0).len() + 1),
+        ),
+    ] {
+        assert!(
+            is_plain(fits.as_bytes()) && fits.parse::<SeriesKey>().is_ok(),
+            "{fits}"
+        );
+        assert!(
+            !is_plain(does_not.as_bytes()) && canonical(&does_not).is_err(),
+            "{does_not}"
+        );
+    }
+}
+
+#[test]
 fn keys_become_canonical() {
     for (text, canonical) in [
         (
@@ -277,6 +315,21 @@ proptest! {
         let pattern = text.replace('*', "\\*").parse::<SeriesMatch>().unwrap();
         prop_assert!(pattern.matches(&key));
         prop_assert_eq!(pattern.exact(), Some(key));
+    }
+
+    #[test]
+    fn plain_texts_are_canonical_without_a_copy(
+        text in r#"[a_.9]{1,4}(\{[ab_]{1,2}="[^\\"\pC]{0,3}"(,[ab_]{1,2}="[ä\\n"=,{} ]{0,3}"){0,2}\}){0,1} {0,1}"#,
+    ) {
+        match text.parse::<SeriesKey>() {
+            Ok(key) => {
+                let form = canonical(&text).unwrap();
+                let plain = matches!(form, Cow::Borrowed(_));
+                prop_assert_eq!(&*form, &key.to_string());
+                prop_assert_eq!(plain, text == form && text.is_ascii() && !text.contains('\\'), "{}", text);
+            }
+            Err(error) => prop_assert_eq!(canonical(&text), Err(error)),
+        }
     }
 
     #[test]
