@@ -11,6 +11,10 @@ use sundial::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
 
+/// Requests make many small things for a short time: it takes a tenth less of their time than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sundial, a self-hosted, multi-tenant time-data service
 #[derive(Parser)]
 #[command(
