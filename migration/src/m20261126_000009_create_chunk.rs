@@ -29,6 +29,8 @@ impl MigrationTrait for Migration {
                     // NULL: adding up leaves the range of a double.
                     .col(double_null("sum"))
                     .col(double_null("sum_rest"))
+                    // The payload's length.
+                    .col(integer("bytes"))
                     .col(binary("payload"))
                     // Chunks of a series never overlap: when one begins is its name.
                     .primary_key(

@@ -20,8 +20,10 @@ const COLUMNS: [&str; 4] = [
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // SQLite adds one column at a time.
-        for column in COLUMNS {
-            let column = big_integer(column).default(0).to_owned();
+        let counts = COLUMNS.map(|column| big_integer(column).default(0).to_owned());
+        // How long points are kept, in µs; NULL: for good.
+        let retention = big_integer_null("retention").to_owned();
+        for column in counts.into_iter().chain([retention]) {
             manager
                 .alter_table(
                     Table::alter()
@@ -66,7 +68,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for column in COLUMNS {
+        for column in COLUMNS.into_iter().chain(["retention"]) {
             manager
                 .alter_table(
                     Table::alter()

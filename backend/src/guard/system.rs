@@ -219,6 +219,7 @@ pub async fn found(
             forgotten_seq: Set(0),
             points: Set(0),
             bytes: Set(0),
+            retention: Set(None),
         };
         tenant_counter::Entity::insert(counter)
             .exec_without_returning(&*open)

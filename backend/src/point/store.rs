@@ -1,6 +1,7 @@
 //! Points: written as batches, compacted to chunks, read back merged.
 
 pub mod compact;
+pub mod delete;
 pub mod ingest;
 mod pending;
 pub mod read;

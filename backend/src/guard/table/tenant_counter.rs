@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use super::TenantOwned;
 
-/// The last number of each kind. The row's lock puts the tenant's writes in the order of `last_seq`.
+/// The last number of each kind, and what is stored. The row's lock puts the tenant's writes in the order of `last_seq`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenant_counter")]
 pub struct Model {
@@ -27,6 +27,8 @@ pub struct Model {
     pub points: i64,
     /// Bytes of the payloads that hold them.
     pub bytes: i64,
+    /// How long points are kept, by their time, in µs; for good without.
+    pub retention: Option<i64>,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.

@@ -37,6 +37,8 @@ pub struct Model {
     pub sum: Option<f64>,
     /// What rounding took from the sum.
     pub sum_rest: Option<f64>,
+    /// The payload's length.
+    pub bytes: i32,
     /// The points, as [`crate::chunk::encode_chunk`] writes them.
     pub payload: Vec<u8>,
 }
@@ -70,6 +72,7 @@ pub struct Head {
     pub max_at: i64,
     pub sum: Option<f64>,
     pub sum_rest: Option<f64>,
+    pub bytes: i32,
 }
 
 /// A chunk's payload, and which one it is of.

@@ -67,8 +67,21 @@ pub struct Compacted {
 /// [`Error::Internal`] with the database's words, or when what is stored is damaged; then nothing has changed.
 pub async fn compact<R: AtLeast<Editor>>(scope: TenantScope<R>, now: i64) -> Result<Compacted> {
     scope.alone().await?;
-    let compacted = counter(&scope).await?.compacted_seq;
-    let mut batches = pending::since(&scope, compacted, BATCHES).await?;
+    let done = compact_oldest(&scope).await?;
+    forget_past(&scope, now).await?;
+    scope.commit().await?;
+    Ok(done)
+}
+
+/// Compacts a tenant's oldest batches. Nobody else compacts meanwhile.
+///
+/// # Errors
+/// As [`compact`].
+pub(super) async fn compact_oldest<R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+) -> Result<Compacted> {
+    let compacted = counter(scope).await?.compacted_seq;
+    let mut batches = pending::since(scope, compacted, BATCHES).await?;
     let mut points = 0;
     let fit = batches.iter().take_while(|batch| {
         let first = points == 0;
@@ -93,24 +106,27 @@ pub async fn compact<R: AtLeast<Editor>>(scope: TenantScope<R>, now: i64) -> Res
         let news = working(move || news(&batches)).await?;
         let news: Vec<(i32, Points)> = news.into_iter().collect();
         for news in news.chunks(SERIES) {
-            change.add(store(&scope, news).await?);
+            change.add(store(scope, news).await?);
         }
-        advance(&scope, tenant_counter::Column::CompactedSeq, last, change).await?;
+        advance(
+            scope,
+            Some((tenant_counter::Column::CompactedSeq, last)),
+            change,
+        )
+        .await?;
     }
-    forget(&scope, now).await?;
-    scope.commit().await?;
     Ok(done)
 }
 
 /// How the tenant's numbers change.
-#[derive(Clone, Copy, Default)]
-struct Change {
-    points: i64,
-    bytes: i64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) points: i64,
+    pub(super) bytes: i64,
 }
 
 impl Change {
-    fn add(&mut self, other: Change) {
+    pub(super) fn add(&mut self, other: Change) {
         self.points += other.points;
         self.bytes += other.bytes;
     }
@@ -120,16 +136,18 @@ fn length(payload: &[u8]) -> i64 {
     i64::try_from(payload.len()).unwrap_or(i64::MAX)
 }
 
-async fn advance<R: AtLeast<Editor>>(
+/// Moves a place in the order of commits, if one is given, and counts.
+pub(super) async fn advance<R: AtLeast<Editor>>(
     scope: &TenantScope<R>,
-    place: tenant_counter::Column,
-    seq: i64,
+    place: Option<(tenant_counter::Column, i64)>,
     change: Change,
 ) -> Result<()> {
     use tenant_counter::Column::{Bytes, Points};
-    scope
-        .update::<tenant_counter::Entity>()
-        .set(place, Expr::value(seq))
+    let mut counter = scope.update::<tenant_counter::Entity>();
+    if let Some((place, seq)) = place {
+        counter = counter.set(place, Expr::value(seq));
+    }
+    counter
         .set(Points, Expr::col(Points).add(change.points))
         .set(Bytes, Expr::col(Bytes).add(change.bytes))
         .all()
@@ -313,6 +331,15 @@ async fn replace<R: AtLeast<Editor>>(scope: &TenantScope<R>, lot: Vec<Work>) -> 
         change.points += i64::from(row.points);
         change.bytes += length(&row.payload);
     }
+    insert(scope, rows).await?;
+    Ok(change)
+}
+
+/// Inserts chunks.
+pub(super) async fn insert<R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+    rows: Vec<entity::chunk::Model>,
+) -> Result<()> {
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let some = rows
@@ -321,21 +348,24 @@ async fn replace<R: AtLeast<Editor>>(scope: &TenantScope<R>, lot: Vec<Work>) -> 
             .map(IntoActiveModel::into_active_model);
         scope.insert_many(some).await?;
     }
-    Ok(change)
+    Ok(())
 }
 
 /// A chunk's row; nothing of no points. Whoever inserts it sets the tenant.
-fn row(series_id: i32, points: &Points) -> Result<Option<entity::chunk::Model>> {
+pub(super) fn row(series_id: i32, points: &Points) -> Result<Option<entity::chunk::Model>> {
     let Some(summary) = Summary::of(points, 0..points.len()) else {
         return Ok(None);
     };
     let sum = summary.sum.total().map(|_| summary.sum);
+    let payload = encode_chunk(points);
+    let number =
+        |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
     Ok(Some(entity::chunk::Model {
         tenant_id: 0,
         series_id,
         first_at: summary.first.0,
         last_at: summary.last.0,
-        points: i32::try_from(points.len()).map_err(|error| Error::internal("counting", error))?,
+        points: number(points.len())?,
         first: summary.first.1,
         last: summary.last.1,
         min: summary.min.1,
@@ -344,7 +374,8 @@ fn row(series_id: i32, points: &Points) -> Result<Option<entity::chunk::Model>> 
         max_at: summary.max.0,
         sum: sum.map(|sum| sum.rounded),
         sum_rest: sum.map(|sum| sum.rest),
-        payload: encode_chunk(points),
+        bytes: number(payload.len())?,
+        payload,
     }))
 }
 
@@ -357,8 +388,8 @@ struct Past {
 }
 
 /// Lets go of payloads of compacted batches, once nobody can go on behind them, and of receipts whose key counts no more.
-async fn forget<R: AtLeast<Editor>>(scope: &TenantScope<R>, now: i64) -> Result<()> {
-    use entity::Column::{Key, Payload, Seq};
+async fn forget_past<R: AtLeast<Editor>>(scope: &TenantScope<R>, now: i64) -> Result<()> {
+    use entity::Column::Seq;
     let counter = counter(scope).await?;
     let oldest = |after: i64, until: i64| {
         scope
@@ -376,24 +407,7 @@ async fn forget<R: AtLeast<Editor>>(scope: &TenantScope<R>, now: i64) -> Result<
     };
     let log = oldest(counter.forgotten_seq, counter.compacted_seq).await?;
     if let Some(seq) = last(log, LOG) {
-        let past = || {
-            Condition::all()
-                .add(Seq.gt(counter.forgotten_seq))
-                .add(Seq.lte(seq))
-        };
-        let gone = scope.delete::<entity::Entity>();
-        gone.filter(past().add(Key.is_null())).all().await?;
-        let kept = scope.update::<entity::Entity>().filter(past());
-        kept.set(Payload, Expr::value(Vec::<u8>::new()))
-            .all()
-            .await?;
-        advance(
-            scope,
-            tenant_counter::Column::ForgottenSeq,
-            seq,
-            Change::default(),
-        )
-        .await?;
+        forget(scope, counter.forgotten_seq, seq).await?;
     }
     let receipts = oldest(0, counter.forgotten_seq).await?;
     if let Some(seq) = last(receipts, KEY_LIFETIME) {
@@ -401,4 +415,22 @@ async fn forget<R: AtLeast<Editor>>(scope: &TenantScope<R>, now: i64) -> Result<
         gone.filter(Seq.lte(seq)).all().await?;
     }
     Ok(())
+}
+
+/// Lets go of the payloads of compacted batches behind the place `after` up to `seq`; receipts stay while their key counts.
+pub(super) async fn forget<R: AtLeast<Editor>>(
+    scope: &TenantScope<R>,
+    after: i64,
+    seq: i64,
+) -> Result<()> {
+    use entity::Column::{Key, Payload, Seq};
+    let past = || Condition::all().add(Seq.gt(after)).add(Seq.lte(seq));
+    let gone = scope.delete::<entity::Entity>();
+    gone.filter(past().add(Key.is_null())).all().await?;
+    let kept = scope.update::<entity::Entity>().filter(past());
+    kept.set(Payload, Expr::value(Vec::<u8>::new()))
+        .all()
+        .await?;
+    let place = (tenant_counter::Column::ForgottenSeq, seq);
+    advance(scope, Some(place), Change::default()).await
 }
