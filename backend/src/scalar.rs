@@ -22,6 +22,10 @@ pub struct Timestamp(pub i64);
 #[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
 pub struct Micros(pub i64);
 
+/// A whole number of up to 53 bits, as an integer.
+#[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
+pub struct Count(pub i64);
+
 /// How long a window is: `500ms`, `30s`, `5m`, `1h` are fixed and aligned to 1970 UTC; `1d`, `1w`
 /// (from Monday) and `1mo` follow the calendar of the time zone.
 #[derive(Clone, Copy, Debug, Description, PartialEq, Eq)]
@@ -90,6 +94,26 @@ impl ScalarType for Micros {
                 Some(micros) => Ok(Micros(micros)),
                 None => Err(InputValueError::expected_type(value)),
             },
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+#[Scalar(
+    name = "Count",
+    use_type_description,
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6"
+)]
+impl ScalarType for Count {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) if number.is_i64() => {
+                Ok(Count(number.as_i64().unwrap_or_default()))
+            }
             _ => Err(InputValueError::expected_type(value)),
         }
     }

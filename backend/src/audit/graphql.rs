@@ -32,6 +32,10 @@ pub enum AuditAction {
     TokenRotated,
     /// An ingest token was revoked.
     TokenRevoked,
+    /// Points were deleted.
+    PointsDeleted,
+    /// How long points are kept was changed.
+    RetentionSet,
 }
 
 /// Who does things.

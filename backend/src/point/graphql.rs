@@ -2,19 +2,25 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, ScalarType, SimpleObject};
 
 use crate::{
     access::graphql::requires,
-    error::Result,
-    guard::Editor,
+    chunk::TIMES,
+    error::{Error, Result},
+    guard::{Admin, Editor, table::audit_event::Action},
     point::{
         aside::Aside,
+        store::{
+            delete::{Deleted, delete},
+            retention::set_retention,
+        },
         write::{Column, IdempotencyKey, Write},
     },
-    request::ContextExt,
-    scalar::{DateTime, Timestamp, seal},
-    tenant::graphql::Role,
+    request::{ContextExt, now},
+    scalar::{Count, DateTime, TimeRange, Timestamp, seal},
+    series::{self, SeriesMatch},
+    tenant::graphql::{Role, parse_match},
 };
 
 /// New points of one series, in two columns of equal length.
@@ -42,6 +48,34 @@ pub struct Receipt {
     /// When it was written.
     at: DateTime,
 }
+
+/// What is deleted, or would be.
+#[derive(SimpleObject)]
+pub struct DeletedPoints {
+    /// How many points.
+    points: Count,
+    /// By how many bytes what is stored becomes smaller.
+    bytes: Count,
+    /// Of how many series.
+    series: i32,
+}
+
+impl From<Deleted> for DeletedPoints {
+    fn from(deleted: Deleted) -> Self {
+        DeletedPoints {
+            points: Count(deleted.points),
+            bytes: Count(deleted.bytes),
+            series: i32::try_from(deleted.series).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+/// Most texts that name series to be deleted from.
+const MATCHES: usize = 200;
+/// Longest time that points are kept, short of for good.
+const MOST_DAYS: i32 = 36_500;
+/// A day, in µs.
+const DAY: i64 = 86_400_000_000;
 
 /// What can be done with points.
 #[derive(Default)]
@@ -79,6 +113,88 @@ impl PointMutation {
             replayed: receipt.replayed,
             at: DateTime(receipt.at),
         })
+    }
+
+    /// Deletes the points that series have within a stretch of time, as far as they are written by now, for good. Who
+    /// follows can't go on behind what was written before.
+    #[graphql(complexity = "1_000 + child_complexity", directive = requires::apply(Role::Admin))]
+    async fn delete_points(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The tenant's slug.")] tenant: String,
+        #[graphql(
+            desc = "Keys of series, or patterns with `*`: `clock.*`, `*` for all; 1 to 200 of them."
+        )]
+        series: Vec<String>,
+        #[graphql(desc = "Which stretch of time.")] range: TimeRange,
+        #[graphql(desc = "Only tell what would be deleted.", default = false)] dry_run: bool,
+    ) -> Result<DeletedPoints> {
+        ctx.asker()?.principal()?;
+        let range = range.micros()?;
+        if series.is_empty() || series.len() > MATCHES {
+            return Err(Error::bad_input(format!(
+                "`series` holds {} texts: name 1 to {MATCHES} series, or all of them by \"*\"",
+                series.len()
+            )));
+        }
+        let parsed = series.iter().map(|text| parse_match(text));
+        let matches: Vec<SeriesMatch> = parsed.collect::<Result<_>>()?;
+        let scope = ctx.writing::<Admin>(&tenant).await?;
+        let ids = series::store::meant(&scope, &matches).await?;
+        let deleted = delete(&scope, &ids, range.clone()).await?;
+        if !dry_run {
+            let time = |at: i64| {
+                DateTime(at.clamp(TIMES.start, TIMES.end))
+                    .to_value()
+                    .to_string()
+            };
+            let detail = format!(
+                "{} points, {} bytes, of {} series; from {} to {}",
+                deleted.points,
+                deleted.bytes,
+                deleted.series,
+                time(range.start),
+                time(range.end)
+            );
+            let subject = format!("series {}", series.join(" "));
+            scope
+                .audit(Action::PointsDeleted, &subject, &detail, now())
+                .await?;
+            scope.commit().await?;
+        }
+        Ok(deleted.into())
+    }
+
+    /// Says how long points are kept, by their time, and deletes what is older.
+    #[graphql(complexity = "1_000 + child_complexity", directive = requires::apply(Role::Admin))]
+    async fn set_retention(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The tenant's slug.")] tenant: String,
+        #[graphql(desc = "1 to 36,500 days of 24 hours; null for good.")] days: Option<i32>,
+        #[graphql(desc = "Only tell what would be deleted.", default = false)] dry_run: bool,
+    ) -> Result<DeletedPoints> {
+        ctx.asker()?.principal()?;
+        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+            return Err(Error::bad_input(format!(
+                "`days` must be 1 to {MOST_DAYS}, or null to keep points for good"
+            )));
+        }
+        let scope = ctx.writing::<Admin>(&tenant).await?;
+        let retention = days.map(|days| i64::from(days) * DAY);
+        let deleted = set_retention(&scope, retention, now()).await?;
+        if !dry_run {
+            let kept = days.map_or("for good".to_owned(), |days| format!("for {days} days"));
+            let detail = format!(
+                "{kept}; {} points, {} bytes, of {} series deleted",
+                deleted.points, deleted.bytes, deleted.series
+            );
+            scope
+                .audit(Action::RetentionSet, "retention", &detail, now())
+                .await?;
+            scope.commit().await?;
+        }
+        Ok(deleted.into())
     }
 }
 

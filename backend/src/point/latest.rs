@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::store,
+    request::now,
 };
 
 type Point = (i64, f64);
@@ -22,7 +23,7 @@ struct Pass(Arc<TenantScope<Viewer>>);
 
 impl BatchFn<i32, Answer> for Pass {
     async fn load(&mut self, ids: &[i32]) -> HashMap<i32, Answer> {
-        match store::latest(&self.0, ids).await {
+        match store::latest(&self.0, ids, now()).await {
             Ok(latest) => ids
                 .iter()
                 .map(|id| (*id, Ok(latest.get(id).copied())))

@@ -5,6 +5,7 @@ pub mod delete;
 pub mod ingest;
 mod pending;
 pub mod read;
+pub mod retention;
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -30,19 +31,22 @@ const SERIES: usize = 200;
 ///
 /// # Errors
 /// [`Error::Internal`] with the database's words.
-pub async fn last_at<R: Role>(scope: &TenantScope<R>) -> Result<Option<i64>> {
+pub async fn last_at<R: Role>(scope: &TenantScope<R>, now: i64) -> Result<Option<i64>> {
     // It may be of a series that the asker is not to see.
     if scope.series().is_some() {
         return Ok(None);
     }
-    let compacted = counter(scope).await?.compacted_seq;
-    let batches = scope.find::<Entity>().filter(Column::Seq.gt(compacted));
+    let counter = counter(scope).await?;
+    let batches = scope
+        .find::<Entity>()
+        .filter(Column::Seq.gt(counter.compacted_seq));
     let batch = batches.order_by_desc(Column::LastAt).limit(1).one().await?;
     let chunks = scope.find::<chunk::Entity>();
     let chunks = chunks.order_by_desc(chunk::Column::LastAt).limit(1);
     let chunk = chunks.all_as::<Head>().await?.pop();
     let batch = batch.map(|batch| batch.last_at);
-    Ok(Ord::max(batch, chunk.map(|chunk| chunk.last_at)))
+    let last = Ord::max(batch, chunk.map(|chunk| chunk.last_at));
+    Ok(last.filter(|last| *last >= counter.kept_since(now)))
 }
 
 /// The latest point of each of these series, as time (µs since 1970 UTC) and value; none of a series
@@ -53,8 +57,9 @@ pub async fn last_at<R: Role>(scope: &TenantScope<R>) -> Result<Option<i64>> {
 pub async fn latest<R: Role>(
     scope: &TenantScope<R>,
     series_ids: &[i32],
+    now: i64,
 ) -> Result<BTreeMap<i32, (i64, f64)>> {
-    let compacted = counter(scope).await?.compacted_seq;
+    let counter = counter(scope).await?;
     let mut best = BTreeMap::new();
     for ids in series_ids.chunks(SERIES) {
         let last = |id: &i32| {
@@ -69,7 +74,8 @@ pub async fn latest<R: Role>(
                 .map(|head| (head.series_id, (head.last_at, head.last))),
         );
     }
-    update_latest(scope, series_ids, compacted, &mut best).await?;
+    update_latest(scope, series_ids, counter.compacted_seq, &mut best).await?;
+    best.retain(|_, (time, _)| *time >= counter.kept_since(now));
     Ok(best)
 }
 
@@ -82,6 +88,8 @@ pub struct Usage {
     pub bytes: i64,
     /// Batches that wait to be compacted.
     pub waiting: i64,
+    /// How long points are kept, by their time, in µs; for good without.
+    pub retention: Option<i64>,
 }
 
 /// What the tenant stores, whatever the asker may see of it.
@@ -94,6 +102,7 @@ pub async fn usage<R: Role>(scope: &TenantScope<R>) -> Result<Usage> {
         points: counter.points,
         bytes: counter.bytes,
         waiting: counter.last_seq - counter.compacted_seq,
+        retention: counter.retention,
     })
 }
 

@@ -192,6 +192,13 @@ impl Follower {
             .look::<Viewer>(principal, &self.tenant)
             .await
             .map_err(ended)?;
+        if !store::places(&scope).await?.contains(&self.seq) {
+            return Err(Error::Conflict(
+                "points were deleted, or came faster than they were read for an hour: subscribe again without `after`, and \
+                 read what is there by `samples`"
+                    .into(),
+            ));
+        }
         let mut batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
         self.more = batches.len() == MOST_BATCHES;
         // Whoever was away for long gets it in several events, none of them large.

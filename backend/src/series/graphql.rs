@@ -13,7 +13,7 @@ use crate::{
         latest::Latest,
         store::{Reader, working},
     },
-    request::ContextExt,
+    request::{ContextExt, now},
     scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
     series::{SeriesKey, entity::Model},
     tenant::graphql::PageInfo,
@@ -52,7 +52,7 @@ impl Series {
     }
 
     async fn reader(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Reader<'_, Viewer>> {
-        let reader = Reader::open(&self.scope, self.model.id, range, ctx.budget()?).await?;
+        let reader = Reader::open(&self.scope, self.model.id, range, ctx.budget()?, now()).await?;
         if reader.is_fresh() {
             ctx.compactor()?.note(&self.scope, 0);
         }

@@ -147,6 +147,35 @@ pub async fn by_id<R: Role>(
     Ok(found)
 }
 
+/// The numbers of all series that the scope may see.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn ids<R: Role>(scope: &TenantScope<R>) -> Result<Vec<i32>> {
+    meant(scope, &[]).await
+}
+
+/// The numbers of the series that any of `matches` means; of all that the scope may see without any.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn meant<R: Role>(scope: &TenantScope<R>, matches: &[SeriesMatch]) -> Result<Vec<i32>> {
+    let mut ids = Vec::new();
+    let mut after = None;
+    loop {
+        let page = list(scope, None, after, PAGE).await?;
+        let last = page.len() < PAGE;
+        after = page.last().map(|series| series.key.clone());
+        let wanted = page.iter().filter(|series| {
+            matches.is_empty() || matches.iter().any(|matching| is_meant(matching, series))
+        });
+        ids.extend(wanted.map(|series| series.id));
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
 /// The numbers of those series with these keys that there are.
 ///
 /// # Errors

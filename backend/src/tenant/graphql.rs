@@ -18,8 +18,8 @@ use crate::{
         table::{access_rule::RoleName, tenant},
     },
     point,
-    request::ContextExt,
-    scalar::{DateTime, cursor, first, seal, unseal},
+    request::{ContextExt, now},
+    scalar::{Count, DateTime, cursor, first, seal, unseal},
     series::{
         self, SeriesMatch,
         graphql::{Series, SeriesConnection, SeriesEdge},
@@ -134,7 +134,25 @@ impl Tenant {
     /// The latest time of any point here; null while there is none, and to a token that is limited to some series.
     #[graphql(complexity = 5)]
     async fn last_point_at(&self) -> Result<Option<DateTime>> {
-        Ok(point::store::last_at(&self.scope).await?.map(DateTime))
+        Ok(point::store::last_at(&self.scope, now())
+            .await?
+            .map(DateTime))
+    }
+
+    /// What is stored here; null to a token that is limited to some series.
+    #[graphql(complexity = "2 + child_complexity")]
+    async fn usage(&self) -> Result<Option<Usage>> {
+        if self.scope.series().is_some() {
+            return Ok(None);
+        }
+        let usage = point::store::usage(&self.scope).await?;
+        Ok(Some(Usage {
+            points: Count(usage.points),
+            bytes: Count(usage.bytes),
+            retention_days: usage
+                .retention
+                .map(|kept| i32::try_from(kept / DAY).unwrap_or(i32::MAX)),
+        }))
     }
 
     /// Series in the order of their keys.
@@ -192,6 +210,20 @@ impl Tenant {
         page(&self.scope.at_least::<Admin>()?, first, after, filter).await
     }
 }
+
+/// What a tenant stores.
+#[derive(SimpleObject)]
+pub struct Usage {
+    /// How many points; one that was written several times may count as often, for a minute or so.
+    points: Count,
+    /// Bytes that they take, compressed, without what the database adds.
+    bytes: Count,
+    /// How many days points are kept, by their time; null for good.
+    retention_days: Option<i32>,
+}
+
+/// A day, in µs.
+const DAY: i64 = 86_400_000_000;
 
 /// What is meant by a text that names series.
 ///

@@ -42,6 +42,11 @@ enum Step {
         value: i32,
     },
     Compact,
+    /// Points of one series, in seconds from [`BASE`].
+    Delete {
+        series: usize,
+        range: Range<i64>,
+    },
     Read {
         series: usize,
         range: Range<i64>,
@@ -73,7 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let read = (
         0..3_usize,
-        range,
+        range.clone(),
         select(vec!["1m", "7m", "1h", "5h", "1d", "1w", "1mo"]),
         select(vec!["UTC", "Europe/Vienna", "Asia/Kathmandu"]),
         select(vec!["NONE", "NULL", "PREVIOUS", "LINEAR"]),
@@ -87,7 +92,11 @@ fn step() -> impl Strategy<Value = Step> {
         fill,
         most,
     });
-    prop_oneof![4 => write, 2 => Just(Step::Compact), 3 => read]
+    let delete = (0..3_usize, range).prop_map(|(series, range)| Step::Delete {
+        series,
+        range: range.0..range.0 + range.1,
+    });
+    prop_oneof![8 => write, 4 => Just(Step::Compact), 1 => delete, 6 => read]
 }
 
 type Points = BTreeMap<i64, f64>;
@@ -142,6 +151,7 @@ fn key(history: u32, series: usize) -> String {
 }
 
 async fn live(app: &TestApp, history: u32, steps: &[Step]) -> Result<(), TestCaseError> {
+    let admin = &app.person("admin");
     let mut model = Model::default();
     for step in steps {
         match step {
@@ -166,6 +176,27 @@ async fn live(app: &TestApp, history: u32, steps: &[Step]) -> Result<(), TestCas
             Step::Compact => {
                 app.compact(PROD).await;
             }
+            Step::Delete { series, range } => {
+                let range = BASE + range.start * SECOND..BASE + range.end * SECOND;
+                let points = &mut model.0[*series];
+                let before = points.len();
+                let delete = async |dry: bool| {
+                    let variables = json!({
+                        "tenant": PROD, "series": [key(history, *series)], "dry": dry,
+                        "range": { "from": range.start, "to": range.end },
+                    });
+                    app.ask(admin, DELETE, variables).await
+                };
+                let told = delete(true).await;
+                let done = delete(false).await;
+                prop_assert_eq!(&told, &done);
+                points.retain(|time, _| !range.contains(time));
+                let gone = before - points.len();
+                let deleted = &done["data"]["deletePoints"];
+                prop_assert_eq!(&deleted["points"], gone);
+                prop_assert_eq!(&deleted["series"], usize::from(gone > 0));
+                prop_assert_eq!(&delete(true).await["data"]["deletePoints"]["points"], 0);
+            }
             Step::Read { series, .. } => {
                 check(app, history, *series, &model.0[*series], step).await?;
             }
@@ -173,6 +204,9 @@ async fn live(app: &TestApp, history: u32, steps: &[Step]) -> Result<(), TestCas
     }
     Ok(())
 }
+
+const DELETE: &str = "mutation ($tenant: String!, $series: [String!]!, $range: TimeRange!, $dry: Boolean!) {
+    deletePoints(tenant: $tenant, series: $series, range: $range, dryRun: $dry) { points bytes series } }";
 
 const READ: &str = r#"query ($tenant: String!, $match: String, $range: TimeRange!, $every: Duration!, $zone: String!,
     $fill: WindowFill!, $most: Int!, $first: Int!) {

@@ -22,6 +22,7 @@
 //! walk        the whole schema, asked by everybody
 //! interference  whatever one tenant does, another one can't tell
 //! leak        requests dropped half-way
+//! keep        what is deleted, how long points are kept, and how much there is
 //! engine      points however stored, against a map of them
 //! durability  the program itself, killed
 //! secret      the program itself, and all that it says
@@ -93,6 +94,8 @@ mod hostile;
 mod http;
 mod interference;
 mod isolation;
+#[cfg(not(feature = "filterless"))]
+mod keep;
 mod leak;
 mod limit;
 mod live;

@@ -64,6 +64,12 @@ pub enum Action {
     /// An ingest token was revoked.
     #[sea_orm(string_value = "TOKEN_REVOKED")]
     TokenRevoked,
+    /// Points were deleted.
+    #[sea_orm(string_value = "POINTS_DELETED")]
+    PointsDeleted,
+    /// How long points are kept was changed.
+    #[sea_orm(string_value = "RETENTION_SET")]
+    RetentionSet,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.

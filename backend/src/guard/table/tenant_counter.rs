@@ -31,6 +31,14 @@ pub struct Model {
     pub retention: Option<i64>,
 }
 
+impl Model {
+    /// The earliest time at which points are kept, in µs since 1970 UTC.
+    pub fn kept_since(&self, now: i64) -> i64 {
+        self.retention
+            .map_or(i64::MIN, |retention| now.saturating_sub(retention))
+    }
+}
+
 /// None: rows are reached through a scope, and joins are not offered.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

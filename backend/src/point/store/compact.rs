@@ -24,6 +24,7 @@ use crate::{
             ingest::KEY_LIFETIME,
             pending::{self, counter, damaged, open, working},
             read::decode,
+            retention::expire,
         },
     },
 };
@@ -69,6 +70,7 @@ pub async fn compact<R: AtLeast<Editor>>(scope: TenantScope<R>, now: i64) -> Res
     scope.alone().await?;
     let done = compact_oldest(&scope).await?;
     forget_past(&scope, now).await?;
+    expire(&scope, now).await?;
     scope.commit().await?;
     Ok(done)
 }

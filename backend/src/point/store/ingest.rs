@@ -24,7 +24,10 @@ use crate::{
 };
 
 /// How long an idempotency key is kept, in µs.
-pub const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1_000_000;
+pub const KEY_LIFETIME: i64 = DAY;
+
+/// A day, in µs.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// What a write has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +203,15 @@ pub async fn ingest<R: AtLeast<Editor>>(
             refused.push(place);
             continue;
         }
+        let (first_at, last_at) = job.write.extent();
+        if first_at < counter.kept_since(now) {
+            let days = counter.retention.unwrap_or_default() / DAY;
+            receipts.push(Err(Error::bad_input(format!(
+                "the tenant keeps points for {days} days, and the earliest of these is older: leave out what is"
+            ))));
+            refused.push(place);
+            continue;
+        }
         let number =
             |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
         let receipt = Receipt {
@@ -209,7 +221,6 @@ pub async fn ingest<R: AtLeast<Editor>>(
             replayed: false,
             at: now,
         };
-        let (first_at, last_at) = job.write.extent();
         rows.push(ActiveModel {
             tenant_id: Set(tenant_id),
             seq: Set(seq),

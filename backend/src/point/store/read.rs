@@ -64,7 +64,8 @@ enum Work {
 }
 
 impl<'a, R: Role> Reader<'a, R> {
-    /// Opens a series within a half-open range of times, out of what the request may read.
+    /// Opens a series within a half-open range of times, out of what the request may read. What is past its retention is
+    /// not read, whether it is deleted yet or not.
     ///
     /// # Errors
     /// [`Error::TooCostly`] when that is less than what is not compacted yet; [`Error::Internal`] with the database's
@@ -72,10 +73,13 @@ impl<'a, R: Role> Reader<'a, R> {
     pub async fn open(
         scope: &'a TenantScope<R>,
         series_id: i32,
-        range: Range<i64>,
+        mut range: Range<i64>,
         budget: &Budget,
+        now: i64,
     ) -> Result<Self> {
-        let compacted = pending::counter(scope).await?.compacted_seq;
+        let counter = pending::counter(scope).await?;
+        let compacted = counter.compacted_seq;
+        range.start = Ord::min(Ord::max(range.start, counter.kept_since(now)), range.end);
         let fresh = pending::read(scope, series_id, &range, compacted, budget).await?;
         let mut reader = Reader {
             scope,

@@ -41,7 +41,7 @@ pub const FIELDS: &[(Open, &str)] = &[
     ),
     (
         Within(Viewer),
-        "query ($tenant: String!) { tenant(slug: $tenant) { lastPointAt } }",
+        "query ($tenant: String!) { tenant(slug: $tenant) { lastPointAt usage { points bytes retentionDays } } }",
     ),
     (
         Within(Viewer),
@@ -118,6 +118,15 @@ pub const FIELDS: &[(Open, &str)] = &[
         Within(Editor),
         "mutation ($tenant: String!) { ingest(tenant: $tenant, idempotencyKey: \"walk\",
         batches: [{ series: \"walked\", times: [1], values: [1] }]) { id points series replayed at } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { deletePoints(tenant: $tenant, series: [\"*\"], range: { from: 0, to: 99 },
+        dryRun: true) { points bytes series } }",
+    ),
+    (
+        Within(Admin),
+        "mutation ($tenant: String!) { setRetention(tenant: $tenant, days: 9, dryRun: true) { points bytes series } }",
     ),
     (
         Within(Viewer),
@@ -235,6 +244,22 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
         Names::Nothing,
         "mutation ($tenant: String!, $it: String!) { setAccessRules(tenant: $tenant, dryRun: true, force: true,
         rules: [{ organization: \"nobody\", team: $it, role: ADMIN }]) { gains { login } gainCount loseCount } }",
+    ),
+    (
+        "Mutation.deletePoints(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { deletePoints(tenant: $it, series: [\"*\"], range: { from: 0, to: 99 }) { points } }",
+    ),
+    (
+        "Mutation.deletePoints(series)",
+        Names::Series,
+        "mutation ($tenant: String!, $it: String!) { deletePoints(tenant: $tenant, series: [$it],
+        range: { from: 0, to: 99 }, dryRun: true) { points bytes series } }",
+    ),
+    (
+        "Mutation.setRetention(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { setRetention(tenant: $it, days: 9) { points } }",
     ),
     (
         "Mutation.createToken(tenant)",
