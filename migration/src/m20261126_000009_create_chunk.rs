@@ -29,6 +29,8 @@ impl MigrationTrait for Migration {
                     // NULL: adding up leaves the range of a double.
                     .col(double_null("sum"))
                     .col(double_null("sum_rest"))
+                    // The longest time between neighbouring points.
+                    .col(big_integer("widest"))
                     // The payload's length.
                     .col(integer("bytes"))
                     .col(binary("payload"))

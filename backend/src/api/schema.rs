@@ -19,6 +19,7 @@ use crate::{
     point::{graphql::PointMutation, subscription::PointSubscription},
     request::{ContextExt, now},
     scalar::DateTime,
+    series::window::SeriesQuery,
     session::graphql::{Session, SessionMutation, own},
     tenant::graphql::TenantQuery,
     token::graphql::TokenMutation,
@@ -36,7 +37,7 @@ pub type Api = Schema<Query, Mutation, Subscription>;
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(General, TenantQuery, AccessQuery);
+pub struct Query(General, TenantQuery, AccessQuery, SeriesQuery);
 
 /// What can be done.
 #[derive(MergedObject, Default)]

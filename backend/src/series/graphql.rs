@@ -2,11 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
-use jiff::tz::TimeZone;
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 
 use crate::{
-    chunk::{self, Fill, Points, columns, downsample, extremes},
+    chunk::{self, Points, columns, downsample, extremes},
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::{
@@ -15,7 +14,12 @@ use crate::{
     },
     request::{ContextExt, now},
     scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
-    series::{SeriesKey, entity::Model},
+    series::{
+        SeriesKey,
+        entity::Model,
+        gap::{Gap, gaps},
+        window::{WindowArguments, WindowFill, Windows},
+    },
     tenant::graphql::PageInfo,
 };
 
@@ -57,6 +61,24 @@ impl Series {
             ctx.compactor()?.note(&self.scope, 0);
         }
         Ok(reader)
+    }
+
+    /// What points were like over stretches of time.
+    ///
+    /// # Errors
+    /// As [`Reader::open`], and [`Error::TooCostly`].
+    pub async fn aggregate(
+        &self,
+        ctx: &Context<'_>,
+        arguments: &WindowArguments,
+        fill: WindowFill,
+    ) -> Result<Windows> {
+        let reader = self.reader(ctx, arguments.range.clone()).await?;
+        let cells = reader.cells(arguments.edges.clone()).await?;
+        let windows = chunk::Windows::of(&cells, fill.into());
+        // Eight columns, where points have two.
+        ctx.budget()?.give(4 * windows.starts.len())?;
+        Ok(windows.into())
     }
 }
 
@@ -191,28 +213,30 @@ impl Series {
         )]
         fill: WindowFill,
     ) -> Result<Windows> {
-        let zone = TimeZone::get(&time_zone).map_err(|_| {
-            Error::bad_input(
-                "`timeZone` is no name of the IANA database: write it as Europe/Vienna or UTC",
-            )
-        })?;
+        self.aggregate(ctx, &WindowArguments::new(range, every, &time_zone)?, fill)
+            .await
+    }
+
+    /// Stretches without points that are longer than a duration, in order of time, at most 1,000. What lies ahead is none.
+    #[graphql(complexity = "10 + first.clamp(1, 1000) as usize * child_complexity.max(1)")]
+    async fn gaps(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Which stretch of time. A gap can reach from its start to the first point, and from the last point to its end."
+        )]
+        range: TimeRange,
+        #[graphql(
+            desc = "How far apart neighbouring points may be; calendar units count with their mean length."
+        )]
+        longer_than: Duration,
+        #[graphql(desc = "How many, at most 1000.", default = 100)] first: i32,
+    ) -> Result<Vec<Gap>> {
+        let most = self::first(first, MOST)?;
         let range = range.micros()?;
-        // Refused before anything is read.
-        let edges = chunk::grid(&range, every.0, &zone).map_err(Error::bad_input)?;
-        let cells = self.reader(ctx, range).await?.cells(edges).await?;
-        let windows = chunk::Windows::of(&cells, fill.into());
-        // Eight columns, where points have two.
-        ctx.budget()?.give(4 * windows.starts.len())?;
-        Ok(Windows {
-            starts: windows.starts.into_iter().map(Micros).collect(),
-            count: windows.count.into_iter().map(u64::cast_signed).collect(),
-            min: windows.min,
-            max: windows.max,
-            sum: windows.sum,
-            avg: windows.avg,
-            first: windows.first,
-            last: windows.last,
-        })
+        let range = range.start..range.end.min(now()).max(range.start);
+        let reader = self.reader(ctx, range.clone()).await?;
+        gaps(reader, range, longer_than.0.about(), most).await
     }
 
     /// The point with the latest time; null while there is none.
@@ -263,41 +287,6 @@ pub struct Samples {
     times: Vec<Micros>,
     /// The value at each time.
     values: Vec<f64>,
-}
-
-/// What becomes of windows without points. Their count is 0 in any case.
-#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
-#[graphql(remote = "Fill")]
-pub enum WindowFill {
-    /// They are left out.
-    None,
-    /// They are there, with null in each column.
-    Null,
-    /// Each column repeats its value of the last window with points; null before the first such window.
-    Previous,
-    /// Each column lies on the straight line between the nearest windows with points on both sides; null outside of them.
-    Linear,
-}
-
-/// Aggregates by window, in columns of equal length. `sum` and `avg` are null where they leave the range of a double.
-#[derive(SimpleObject)]
-pub struct Windows {
-    /// When each window begins.
-    starts: Vec<Micros>,
-    /// How many points lie in it.
-    count: Vec<i64>,
-    /// Least value.
-    min: Vec<Option<f64>>,
-    /// Greatest value.
-    max: Vec<Option<f64>>,
-    /// All values together.
-    sum: Vec<Option<f64>>,
-    /// The mean value.
-    avg: Vec<Option<f64>>,
-    /// The earliest point's value.
-    first: Vec<Option<f64>>,
-    /// The latest point's value.
-    last: Vec<Option<f64>>,
 }
 
 /// A page of series.

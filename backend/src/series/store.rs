@@ -79,6 +79,18 @@ pub async fn find<R: Role>(scope: &TenantScope<R>, id: i32) -> Result<Option<Mod
     Ok(found.await?.filter(|series| reach.includes(series)))
 }
 
+/// The series of this key, if there is one.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn by_key<R: Role>(scope: &TenantScope<R>, key: &SeriesKey) -> Result<Option<Model>> {
+    let found = scope
+        .find::<Entity>()
+        .filter(Column::Key.eq(key.to_string()));
+    let reach = Reach::of(scope);
+    Ok(found.one().await?.filter(|series| reach.includes(series)))
+}
+
 /// Up to `most` series that `matching` means, by key, from behind the key `after`.
 ///
 /// # Errors

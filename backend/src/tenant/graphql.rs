@@ -82,7 +82,11 @@ impl Tenant {
         }
     }
 
-    fn series_of(&self, model: series::entity::Model) -> Result<Series> {
+    /// A series of this tenant.
+    ///
+    /// # Errors
+    /// As [`Series::new`].
+    pub fn series_of(&self, model: series::entity::Model) -> Result<Series> {
         Series::new(model, self.scope.clone(), self.latest.clone())
     }
 }

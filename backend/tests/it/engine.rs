@@ -219,6 +219,7 @@ const READ: &str = r#"query ($tenant: String!, $match: String, $range: TimeRange
         }
         points(range: $range, first: $first) { nodes { time value } pageInfo { hasNextPage } }
         latest { time value }
+        gaps(range: $range, longerThan: "7m", first: 300) { from to }
     } } } }"#;
 
 /// Asks for all that can be asked of a series, and compares.
@@ -272,7 +273,31 @@ async fn check(
     prop_assert_eq!(more, Some(within.len() > 100));
     let latest = Some(&node["latest"]).filter(|latest| !latest.is_null());
     prop_assert_eq!(latest.map(point), all.last().copied());
+    gaps(&node["gaps"], &within, &range)?;
     windows(&node["windows"], &within, &range, every, zone, fill)
+}
+
+fn gaps(answer: &Value, points: &[(i64, f64)], range: &Range<i64>) -> Result<(), TestCaseError> {
+    let mut edges = vec![range.start];
+    edges.extend(points.iter().map(|(time, _)| *time));
+    edges.push(range.end);
+    let wide = edges
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] > 7 * 60 * SECOND);
+    let wanted: Vec<(i64, i64)> = wide.map(|pair| (pair[0], pair[1])).take(300).collect();
+    let time = |time: &Value| {
+        time.as_str()
+            .unwrap()
+            .parse::<Timestamp>()
+            .unwrap()
+            .as_microsecond()
+    };
+    let given = answer.as_array().unwrap().iter();
+    let given: Vec<(i64, i64)> = given
+        .map(|gap| (time(&gap["from"]), time(&gap["to"])))
+        .collect();
+    prop_assert_eq!(given, wanted);
+    Ok(())
 }
 
 fn point(node: &Value) -> (i64, f64) {

@@ -1,9 +1,10 @@
 //! What went in comes out, by each of the ways.
 
-use serde_json::json;
-use sundial::{guard::Viewer, identity::Proof, series::store::list};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sundial::{guard::Viewer, identity::Proof, request::now, series::store::list};
 
-use crate::app::{PROD, TEST, TestApp, batch, columns};
+use crate::app::{ABSENT, FOREIGN, PROD, TEST, TestApp, batch, code, columns};
 
 const SERIES: &str = r#"clock.offset{producer="a"}"#;
 const SECOND: i64 = 1_000_000;
@@ -17,6 +18,8 @@ on_both! {
     node_gives_back_what_has_the_id,
     samples_thinned_keep_the_extremes,
     all_that_one_request_reads_is_of_one_moment,
+    series_of_two_tenants_are_compared_by_whom_both_are_open_to,
+    gaps_are_stretches_without_points,
 }
 
 async fn all_that_one_request_reads_is_of_one_moment(app: TestApp) {
@@ -30,6 +33,113 @@ async fn all_that_one_request_reads_is_of_one_moment(app: TestApp) {
     app.ingest(&app.prod, PROD, "b", &[(1, 1.0)]).await;
     assert_eq!(known().await, 1);
     assert_eq!(app.points(&app.prod, PROD).await.len(), 2);
+}
+
+async fn series_of_two_tenants_are_compared_by_whom_both_are_open_to(app: TestApp) {
+    app.ingest(
+        &app.prod,
+        PROD,
+        "a",
+        &[(1, 1.0), (2, 2.0), (2 * SECOND, 8.0)],
+    )
+    .await;
+    app.ingest(&app.test, TEST, "a", &[(1, 4.0), (SECOND, 5.0)])
+        .await;
+    let query = "query ($left: String!, $right: String!, $series: String!) {
+        compare(left: { tenant: $left, series: \"a\" }, right: { tenant: $right, series: $series },
+        range: { from: 0, to: 3000000 }, every: \"1s\") { left { starts count avg } right { count avg } difference } }";
+    let compare = async |asker: &str, right: &str, series: &str| {
+        let variables = json!({ "left": PROD, "right": right, "series": series });
+        app.ask(asker, query, variables).await
+    };
+    let admin = app.person("admin");
+    let both = compare(&admin, TEST, "a").await;
+    assert_eq!(
+        both["data"]["compare"],
+        json!({
+            "left": { "starts": [0, SECOND, 2 * SECOND], "count": [2, 0, 1], "avg": [1.5, null, 8.0] },
+            "right": { "count": [1, 1, 0], "avg": [4.0, 5.0, null] },
+            "difference": [2.5, null, null],
+        })
+    );
+    // Not there, and not open to who asks: the same.
+    let viewer = app.person("viewer");
+    for (asker, right, series) in [
+        (&admin, TEST, "b"),
+        (&admin, FOREIGN, "a"),
+        (&admin, ABSENT, "a"),
+        (&viewer, TEST, "a"),
+        (&app.prod, TEST, "a"),
+    ] {
+        let answer = compare(asker, right, series).await;
+        assert_eq!(
+            answer,
+            json!({ "data": { "compare": null } }),
+            "{right} {series}"
+        );
+    }
+    let same = compare(&app.prod, PROD, "a").await;
+    assert_eq!(
+        same["data"]["compare"]["difference"],
+        json!([0.0, null, 0.0])
+    );
+    assert_eq!(code(&compare(&admin, TEST, "a{").await), "BAD_USER_INPUT");
+}
+
+async fn gaps_are_stretches_without_points(app: TestApp) {
+    let points: Vec<(i64, f64)> = [0, 1, 2, 9, 10, 30]
+        .map(|second| (second * SECOND, 1.0))
+        .into();
+    app.ingest(&app.prod, PROD, "a", &points).await;
+    let now = now() - now() % SECOND;
+    app.ingest(&app.prod, PROD, "b", &[(now - 60 * SECOND, 1.0)])
+        .await;
+    let query = "query ($tenant: String!, $match: String!, $from: Timestamp!, $to: Timestamp!, $than: Duration!, $first: Int!) {
+        tenant(slug: $tenant) { series(match: $match) { nodes {
+        gaps(range: { from: $from, to: $to }, longerThan: $than, first: $first) { from to } } } } }";
+    let gaps = async |series: &str, from: i64, to: i64, than: &str, first: i32| {
+        let variables = json!({
+            "tenant": PROD, "match": series, "from": from, "to": to, "than": than, "first": first,
+        });
+        let data = app.data(&app.prod, query, variables).await;
+        let gaps = data["tenant"]["series"]["nodes"][0]["gaps"]
+            .as_array()
+            .unwrap()
+            .clone();
+        let second = |time: &Value| {
+            time.as_str()
+                .unwrap()
+                .parse::<Timestamp>()
+                .unwrap()
+                .as_second()
+        };
+        gaps.iter()
+            .map(|gap| (second(&gap["from"]), second(&gap["to"])))
+            .collect::<Vec<_>>()
+    };
+    for compacted in [false, true] {
+        if compacted {
+            app.compact(PROD).await;
+        }
+        let minute = 60 * SECOND;
+        assert_eq!(
+            gaps("a", 0, minute, "5s", 10).await,
+            [(2, 9), (10, 30), (30, 60)]
+        );
+        assert_eq!(gaps("a", 0, minute, "5s", 1).await, [(2, 9)]);
+        assert_eq!(gaps("a", 0, minute, "7s", 10).await, [(10, 30), (30, 60)]);
+        assert_eq!(gaps("a", 3 * SECOND, 8 * SECOND, "1s", 10).await, [(3, 8)]);
+        assert_eq!(gaps("a", 0, 3 * SECOND, "1s", 10).await, []);
+        // What lies ahead is no gap.
+        assert_eq!(
+            gaps("b", now - 60 * SECOND, now + 3_600 * SECOND, "1h", 10).await,
+            []
+        );
+        assert_eq!(
+            gaps("b", now + SECOND * 3_600, now + 7_200 * SECOND, "1s", 10).await,
+            []
+        );
+    }
 }
 
 async fn samples_are_what_was_written(app: TestApp) {

@@ -37,6 +37,8 @@ pub struct Model {
     pub sum: Option<f64>,
     /// What rounding took from the sum.
     pub sum_rest: Option<f64>,
+    /// The longest time between neighbouring points, in µs.
+    pub widest: i64,
     /// The payload's length.
     pub bytes: i32,
     /// The points, as [`crate::chunk::encode_chunk`] writes them.
@@ -72,6 +74,7 @@ pub struct Head {
     pub max_at: i64,
     pub sum: Option<f64>,
     pub sum_rest: Option<f64>,
+    pub widest: i64,
     pub bytes: i32,
 }
 

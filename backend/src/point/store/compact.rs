@@ -359,6 +359,7 @@ pub(super) fn row(series_id: i32, points: &Points) -> Result<Option<entity::chun
         return Ok(None);
     };
     let sum = summary.sum.total().map(|_| summary.sum);
+    let steps = points.times().windows(2).map(|pair| pair[1] - pair[0]);
     let payload = encode_chunk(points);
     let number =
         |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
@@ -376,6 +377,7 @@ pub(super) fn row(series_id: i32, points: &Points) -> Result<Option<entity::chun
         max_at: summary.max.0,
         sum: sum.map(|sum| sum.rounded),
         sum_rest: sum.map(|sum| sum.rest),
+        widest: steps.max().unwrap_or(0),
         bytes: number(payload.len())?,
         payload,
     }))

@@ -56,6 +56,17 @@ pub const FIELDS: &[(Open, &str)] = &[
     ),
     (
         Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { series { nodes { gaps(range: { from: 0, to: 99 },
+        longerThan: \"1ms\") { from to } } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($tenant: String!) { compare(left: { tenant: $tenant, series: \"common\" },
+        right: { tenant: $tenant, series: \"common\" }, range: { from: 0, to: 99 }, every: \"1s\")
+        { left { starts avg } right { count } difference } }",
+    ),
+    (
+        Within(Viewer),
         "query ($tenant: String!) { tenant(slug: $tenant) { series(first: 9) { nodes {
         points(range: { from: 0, to: 99 }, first: 9) { nodes { time value } edges { cursor node { time } }
         pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } } } }",
@@ -190,6 +201,25 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
         Names::Nothing,
         "query ($series: ID!, $it: String!) { node(id: $series) { ... on Series { windows(range: { from: 0, to: 99 },
         every: \"1s\", timeZone: $it) { count } } } }",
+    ),
+    (
+        "Query.compare(timeZone)",
+        Names::Nothing,
+        "query ($tenant: String!, $it: String!) { compare(left: { tenant: $tenant, series: \"common\" },
+        right: { tenant: $tenant, series: \"common\" }, range: { from: 0, to: 99 }, every: \"1s\", timeZone: $it)
+        { difference } }",
+    ),
+    (
+        "SeriesPlace.tenant",
+        Names::Tenant,
+        "query ($it: String!) { compare(left: { tenant: $it, series: \"common\" },
+        right: { tenant: $it, series: \"common\" }, range: { from: 0, to: 99 }, every: \"1s\") { difference } }",
+    ),
+    (
+        "SeriesPlace.series",
+        Names::Series,
+        "query ($tenant: String!, $it: String!) { compare(left: { tenant: $tenant, series: $it },
+        right: { tenant: $tenant, series: \"common\" }, range: { from: 0, to: 99 }, every: \"1s\") { difference } }",
     ),
     (
         "Mutation.ingest(tenant)",
