@@ -23,6 +23,9 @@ pub enum Error {
     /// The request contradicts what is stored.
     #[error("{0}")]
     Conflict(String),
+    /// The tenant would store more than it may.
+    #[error("{0}")]
+    QuotaExceeded(String),
     /// The query asks for more than one request may.
     #[error("{0}")]
     TooCostly(String),
@@ -57,6 +60,7 @@ impl Error {
             Error::NotFound(_) => "NOT_FOUND",
             Error::BadInput(_) => "BAD_USER_INPUT",
             Error::Conflict(_) => "CONFLICT",
+            Error::QuotaExceeded(_) => "QUOTA_EXCEEDED",
             Error::TooCostly(_) => "QUERY_TOO_COSTLY",
             Error::RateLimited { .. } => "RATE_LIMITED",
             Error::GithubUnavailable { .. } => "GITHUB_UNAVAILABLE",

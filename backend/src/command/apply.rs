@@ -32,6 +32,7 @@ use crate::{
       access:
         - { organization: mcce, team: g1-admins, role: ADMIN }
         - { organization: mcce, role: VIEWER }    # every member
+      quota: { points: 100000000, bytes: 1000000000 }    # what it may store; any number without
 
 Examples:
   sundial apply tenants.yaml --dry-run
@@ -63,6 +64,16 @@ struct Tenant {
     group: String,
     environment: Environment,
     access: Vec<Rule>,
+    #[serde(default)]
+    quota: Quota,
+}
+
+/// What a tenant may store; any number of what is left out.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Quota {
+    points: Option<i64>,
+    bytes: Option<i64>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -173,8 +184,12 @@ impl Outcome {
         .await?;
         let change = store::plan(&scope, &tenant.rules, By::Operator).await?;
         let made = before.is_none();
-        let news = before.map_or_else(Vec::new, |before| news(&before, scope.tenant()));
-        let detail = if made { "made" } else { &news.join("\n") };
+        let mut news = before.map_or_else(Vec::new, |before| news(&before, scope.tenant()));
+        news.extend(quota_news(scope.tenant(), tenant));
+        system::set_quota(&scope, tenant.quota_points, tenant.quota_bytes).await?;
+        let made_words = made.then(|| "made".to_owned());
+        let detail: Vec<String> = made_words.into_iter().chain(news.iter().cloned()).collect();
+        let detail = &detail.join("\n");
         if !detail.is_empty() {
             let subject = format!("tenant {}", tenant.slug);
             scope
@@ -226,12 +241,27 @@ fn news(before: &tenant::Model, after: &tenant::Model) -> Vec<String> {
     .collect()
 }
 
+/// What of a tenant's quota is not as it was, a line each.
+fn quota_news(was: &tenant::Model, wanted: &Wanted) -> Vec<String> {
+    let words = |quota: Option<i64>| quota.map_or("none".to_owned(), |quota| quota.to_string());
+    [
+        ("points", wanted.quota_points, was.quota_points),
+        ("bytes", wanted.quota_bytes, was.quota_bytes),
+    ]
+    .into_iter()
+    .filter(|(_, now, was)| now != was)
+    .map(|(what, now, was)| format!("quota of {what}: {}, was {}", words(now), words(was)))
+    .collect()
+}
+
 /// A tenant as it shall be, checked.
 struct Wanted {
     slug: String,
     name: String,
     group: String,
     environment: tenant::Environment,
+    quota_points: Option<i64>,
+    quota_bytes: Option<i64>,
     rules: Rules,
 }
 
@@ -257,6 +287,16 @@ fn parse(text: &str) -> Result<Vec<Wanted>, String> {
                 "the tenant {slug} needs a name of 1 to 200 bytes, none of them invisible"
             ));
         }
+        let quota = |what: &str, most: Option<i64>| match most {
+            Some(most) if most < 0 => Err(format!(
+                "the tenant {slug}: the quota of {what} is {most}: give a number from 0 on, or leave it out"
+            )),
+            most => Ok(most),
+        };
+        let (quota_points, quota_bytes) = (
+            quota("points", tenant.quota.points)?,
+            quota("bytes", tenant.quota.bytes)?,
+        );
         let given: Vec<Given> = tenant.access.into_iter().map(Given::from).collect();
         let rules =
             Rules::try_from(given).map_err(|error| format!("the tenant {slug}: {error}"))?;
@@ -268,6 +308,8 @@ fn parse(text: &str) -> Result<Vec<Wanted>, String> {
                 Environment::Prod => tenant::Environment::Prod,
                 Environment::Test => tenant::Environment::Test,
             },
+            quota_points,
+            quota_bytes,
             rules,
         });
     }
@@ -304,6 +346,13 @@ mod tests {
         let tenants = parse(&with("a-prod", "b-prod")).expect("reads");
         assert_eq!(tenants[0].slug, "b-prod");
         assert_eq!(tenants[0].rules.rows().len(), 1);
+        assert_eq!(tenants[0].quota_points, None);
+        let text = with("group: a", "group: a\n    quota: { points: 5, bytes: 0 }");
+        let tenants = parse(&text).expect("reads");
+        assert_eq!(
+            (tenants[0].quota_points, tenants[0].quota_bytes),
+            (Some(5), Some(0))
+        );
     }
 
     #[test]
@@ -321,6 +370,8 @@ mod tests {
         }
         assert!(refusal("organization: mcce, ", "").contains("organization"));
         assert!(refusal("ADMIN", "OWNER").contains("OWNER"));
+        assert!(refusal("group: a", "group: a\n    quota: { points: -1 }").contains("is -1"));
+        assert!(refusal("group: a", "group: a\n    quota: { rows: 1 }").contains("rows"));
         assert!(refusal("environment", "environnement").contains("environnement"));
     }
 }

@@ -191,6 +191,8 @@ pub async fn found(
             group: Set(group.to_owned()),
             environment: Set(environment),
             created_at: Set(now),
+            quota_points: NotSet,
+            quota_bytes: NotSet,
         };
         let changed = [
             tenant::Column::Name,
@@ -228,6 +230,29 @@ pub async fn found(
     let who = Arc::new(Who::operator());
     let scope = TenantScope::new(tenant, RoleName::Admin, who, transaction);
     Ok((scope, before))
+}
+
+/// Limits what the scope's tenant stores; without a number, nothing does. The scope goes on with the quota that it had.
+///
+/// Reason: a tenant's row is written from outside of it, by the role that owns the tables, as in [`found`].
+///
+/// # Errors
+/// [`Error::Forbidden`] when the role is not that one, [`Error::Internal`] with the database's words.
+pub async fn set_quota(
+    scope: &TenantScope<Admin>,
+    points: Option<i64>,
+    bytes: Option<i64>,
+) -> Result<()> {
+    let key = Key::Slug(scope.tenant().slug.clone());
+    let open = scope.fenced(&Fence::key(key)).await?;
+    tenant::Entity::update_many()
+        .col_expr(tenant::Column::QuotaPoints, Expr::value(points))
+        .col_expr(tenant::Column::QuotaBytes, Expr::value(bytes))
+        .filter(tenant::Column::Id.eq(scope.tenant().id))
+        .exec(&*open)
+        .await
+        .map_err(owner_alone)?;
+    Ok(())
 }
 
 /// That the server's role was refused what is the owner's.

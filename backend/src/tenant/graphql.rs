@@ -153,6 +153,8 @@ impl Tenant {
         Ok(Some(Usage {
             points: Count(usage.points),
             bytes: Count(usage.bytes),
+            quota_points: self.scope.tenant().quota_points.map(Count),
+            quota_bytes: self.scope.tenant().quota_bytes.map(Count),
             retention_days: usage
                 .retention
                 .map(|kept| i32::try_from(kept / DAY).unwrap_or(i32::MAX)),
@@ -222,6 +224,10 @@ pub struct Usage {
     points: Count,
     /// Bytes that they take, compressed, without what the database adds.
     bytes: Count,
+    /// How many points may be stored; null without a limit.
+    quota_points: Option<Count>,
+    /// How many bytes may be stored; null without a limit.
+    quota_bytes: Option<Count>,
     /// How many days points are kept, by their time; null for good.
     retention_days: Option<i32>,
 }

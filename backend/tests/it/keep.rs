@@ -1,10 +1,14 @@
 //! How long points are kept, what is deleted of them, and how much there is.
 
 use serde_json::{Value, json};
-use sundial::{point::store::compact, request::now};
+use sundial::{
+    guard::{Pool, system},
+    point::store::compact,
+    request::now,
+};
 
 use crate::{
-    app::{INGEST, PROD, TestApp, batch, code, message},
+    app::{INGEST, PROD, TEST, TestApp, batch, code, message},
     socket::{START, Socket},
 };
 
@@ -12,6 +16,7 @@ on_both! {
     deleted_points_stay_deleted,
     what_is_past_its_retention_is_neither_read_nor_taken,
     usage_counts_what_is_stored,
+    tenant_stores_up_to_its_quota,
     subscriber_goes_on_for_an_hour_and_not_behind_a_deletion,
     administrators_alone_delete_and_each_deletion_is_told,
 }
@@ -174,6 +179,48 @@ async fn usage_counts_what_is_stored(app: TestApp) {
         .read("SELECT CAST(sum(length(payload)) AS bigint) FROM chunk")
         .await;
     assert_eq!(compacted["bytes"], stored[0]);
+}
+
+async fn tenant_stores_up_to_its_quota(app: TestApp) {
+    let admin = app.person("admin");
+    let quota = async |points: Option<i64>, bytes: Option<i64>| {
+        let owner = Pool::open(&app.database.owner.clone().into(), 1)
+            .await
+            .unwrap();
+        let scope = system::operate(&owner, PROD).await.unwrap();
+        system::set_quota(&scope, points, bytes).await.unwrap();
+        scope.commit().await.unwrap();
+        owner.close().await;
+    };
+    let write = async |series: &str, points: &[(i64, f64)]| {
+        app.try_ingest(&app.prod, PROD, json!([batch(series, points)]))
+            .await
+    };
+    quota(Some(3), None).await;
+    assert_eq!(
+        write("a", &[(1, 1.0), (2, 2.0)]).await["data"]["ingest"]["points"],
+        2
+    );
+    let refused = write("b", &[(1, 1.0), (2, 2.0)]).await;
+    assert_eq!(code(&refused), "QUOTA_EXCEEDED");
+    assert!(
+        message(&refused).starts_with(
+            "mcce-g1-prod stores 2 points, and these are 2 more, while its quota is 3: delete"
+        ),
+        "{refused}"
+    );
+    // Nothing of it is there.
+    assert_eq!(usage(&app, &admin).await["points"], 2);
+    assert_eq!(app.points(&app.prod, PROD).await.len(), 1);
+    assert_eq!(write("a", &[(3, 1.0)]).await["data"]["ingest"]["points"], 1);
+    delete(&app, &admin, &["*"], 0, 2, false).await;
+    assert_eq!(write("a", &[(4, 1.0)]).await["data"]["ingest"]["points"], 1);
+    quota(None, Some(10)).await;
+    assert_eq!(code(&write("a", &[(5, 1.0)]).await), "QUOTA_EXCEEDED");
+    // Another tenant has its own.
+    app.ingest(&app.test, TEST, "a", &[(1, 1.0)]).await;
+    quota(None, None).await;
+    assert_eq!(write("a", &[(5, 1.0)]).await["data"]["ingest"]["points"], 1);
 }
 
 async fn subscriber_goes_on_for_an_hour_and_not_behind_a_deletion(app: TestApp) {

@@ -19,6 +19,10 @@ pub struct Model {
     pub environment: Environment,
     /// µs since 1970 UTC.
     pub created_at: i64,
+    /// How many points it may store; any number without.
+    pub quota_points: Option<i64>,
+    /// How many bytes of payloads it may store; any number without.
+    pub quota_bytes: Option<i64>,
 }
 
 /// What a tenant is used for.

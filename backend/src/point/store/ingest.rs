@@ -14,7 +14,10 @@ use sea_orm::{
 use crate::{
     chunk::{Points, encode_batch},
     error::{Error, Result},
-    guard::{AtLeast, Editor, TenantScope, table::tenant_counter},
+    guard::{
+        AtLeast, Editor, TenantScope,
+        table::{tenant, tenant_counter},
+    },
     point::{
         entity::{ActiveModel, Column, Entity, Model},
         store::pending::working,
@@ -120,6 +123,38 @@ impl Job {
     pub fn points(&self) -> usize {
         self.write.count()
     }
+
+    fn bytes(&self) -> usize {
+        self.payload.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// What a tenant stores, up to its quota.
+struct Room<'a> {
+    points: i64,
+    bytes: i64,
+    tenant: &'a tenant::Model,
+}
+
+impl Room<'_> {
+    fn take(&mut self, points: i64, bytes: i64) -> Result<()> {
+        for (what, stored, more, quota) in [
+            ("points", self.points, points, self.tenant.quota_points),
+            ("bytes", self.bytes, bytes, self.tenant.quota_bytes),
+        ] {
+            if let Some(quota) = quota.filter(|quota| stored + more > *quota) {
+                return Err(Error::QuotaExceeded(format!(
+                    "{} stores {stored} {what}, and these are {more} more, while its quota is {quota}: delete \
+                     some by `deletePoints`, keep them for fewer days by `setRetention`, or ask whoever runs this \
+                     deployment for a larger quota",
+                    self.tenant.slug
+                )));
+            }
+        }
+        self.points += points;
+        self.bytes += bytes;
+        Ok(())
+    }
 }
 
 fn payload(write: &Write, ids: Vec<i32>) -> Result<Vec<u8>> {
@@ -172,7 +207,7 @@ pub async fn ingest<R: AtLeast<Editor>>(
         let (mut points, mut bytes) = (0, 0);
         for job in jobs {
             points += size(job.points())?;
-            bytes += size(job.payload.as_ref().map_or(0, Vec::len))?;
+            bytes += size(job.bytes())?;
         }
         Ok((points, bytes))
     };
@@ -183,6 +218,11 @@ pub async fn ingest<R: AtLeast<Editor>>(
     let mut seq = counter.last_seq - size(jobs.len())?;
     let mut by_key = written_before(&scope, jobs.iter(), now).await?;
 
+    let mut room = Room {
+        points: counter.points - points,
+        bytes: counter.bytes - bytes,
+        tenant: scope.tenant(),
+    };
     let mut receipts = Vec::new();
     let mut rows = Vec::new();
     let mut refused = Vec::new();
@@ -209,6 +249,11 @@ pub async fn ingest<R: AtLeast<Editor>>(
             receipts.push(Err(Error::bad_input(format!(
                 "the tenant keeps points for {days} days, and the earliest of these is older: leave out what is"
             ))));
+            refused.push(place);
+            continue;
+        }
+        if let Err(error) = room.take(size(job.points())?, size(job.bytes())?) {
+            receipts.push(Err(error));
             refused.push(place);
             continue;
         }

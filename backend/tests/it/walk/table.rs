@@ -41,7 +41,8 @@ pub const FIELDS: &[(Open, &str)] = &[
     ),
     (
         Within(Viewer),
-        "query ($tenant: String!) { tenant(slug: $tenant) { lastPointAt usage { points bytes retentionDays } } }",
+        "query ($tenant: String!) { tenant(slug: $tenant) { lastPointAt usage { points bytes quotaPoints quotaBytes
+        retentionDays } } }",
     ),
     (
         Within(Viewer),
