@@ -22,19 +22,25 @@ use crate::{
 };
 
 /// `sundial serve` on a database, as a process of its own. Dropping it kills it.
-struct Program {
-    child: Child,
-    url: String,
-    http: Client,
+pub struct Program {
+    pub child: Child,
+    pub url: String,
+    pub http: Client,
     token: String,
 }
 
 impl Program {
-    async fn start(database: &Database, token: &str) -> Self {
+    pub async fn start(database: &Database, token: &str) -> Self {
         let [listen, management] = free_addresses();
         let child = Command::new(env!("CARGO_BIN_EXE_sundial"))
             .args(["serve", "--listen", &listen])
             .args(["--management-listen", &management])
+            .args([
+                "--operations-per-principal",
+                "0",
+                "--operations-per-address",
+                "0",
+            ])
             .env("SUNDIAL_DATABASE_URL", &database.url)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -89,7 +95,7 @@ pub fn free_addresses() -> [String; 2] {
 }
 
 /// A database with one tenant, and that tenant's token.
-async fn prepared(kind: Kind) -> (Database, String) {
+pub async fn prepared(kind: Kind) -> (Database, String) {
     let database = Database::create(kind).await;
     let pool = Pool::open(&database.owner.clone().into(), 2).await.unwrap();
     let rules = vec![rule("mcce", "", RoleName::Admin)];

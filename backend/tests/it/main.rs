@@ -25,6 +25,7 @@
 //! keep        what is deleted, how long points are kept, and how much there is
 //! engine      points however stored, against a map of them
 //! durability  the program itself, killed
+//! crash       programs killed while they write, read and compact
 //! secret      the program itself, and all that it says
 //! ```
 #![expect(
@@ -85,6 +86,8 @@ mod access;
 mod app;
 mod audit;
 mod browser;
+#[cfg(not(feature = "filterless"))]
+mod crash;
 mod database;
 mod durability;
 mod engine;
