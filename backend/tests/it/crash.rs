@@ -203,15 +203,15 @@ impl Trial {
         command
     }
 
-    /// Compacts all the time, and kills a server or the compactor at random moments.
+    /// Compacts all the time, by two programs, and kills a server or one of these at random moments.
     async fn disturb(self: Arc<Self>, kills: usize) {
         let mut random = StdRng::seed_from_u64(7);
         for _ in 0..kills {
-            let mut compactor = self.compactor().spawn().unwrap();
+            let mut compactors = [0, 1].map(|_| self.compactor().spawn().unwrap());
             tokio::time::sleep(Duration::from_millis(random.random_range(20..500))).await;
             if random.random_bool(0.5) {
-                let killed = compactor.start_kill();
-                drop(killed);
+                // It may have ended before.
+                let _ = compactors[0].start_kill();
             } else {
                 let mut servers = self.servers.write().await;
                 let place = random.random_range(0..servers.len());
@@ -229,7 +229,9 @@ impl Trial {
                     servers.push(Program::start(&self.database, &self.token).await);
                 }
             }
-            compactor.wait().await.unwrap();
+            let [killed, whole] = &mut compactors;
+            killed.wait().await.unwrap();
+            assert!(whole.wait().await.unwrap().success());
         }
     }
 }
