@@ -24,6 +24,7 @@
 //! leak        requests dropped half-way
 //! keep        what is deleted, how long points are kept, and how much there is
 //! engine      points however stored, against a map of them
+//! plan        how the database finds what is asked often
 //! durability  the program itself, killed
 //! crash       programs killed while they write, read and compact
 //! secret      the program itself, and all that it says
@@ -102,6 +103,8 @@ mod keep;
 mod leak;
 mod limit;
 mod live;
+#[cfg(not(feature = "filterless"))]
+mod plan;
 mod read;
 mod refusal;
 mod secret;
