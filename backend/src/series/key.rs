@@ -107,13 +107,13 @@ fn is_plain(text: &[u8]) -> bool {
     if rest.is_empty() || text.len() > MAX_KEY {
         return rest.is_empty();
     }
-    let mut before: &[u8] = b"";
-    for (place, open) in (0..MAX_LABELS).zip(std::iter::once(b'{').chain(std::iter::repeat(b','))) {
+    let (mut before, mut open): (&[u8], u8) = (b"", b'{');
+    for _ in 0..MAX_LABELS {
         let Some((label, value)) = rest
             .strip_prefix(&[open])
             .and_then(|rest| word(rest, MAX_LABEL, b""))
         else {
-            return place > 0 && rest == b"}";
+            return open == b',' && rest == b"}";
         };
         let Some(value) = value.strip_prefix(b"=\"") else {
             return false;
@@ -123,7 +123,7 @@ fn is_plain(text: &[u8]) -> bool {
         if before >= label || length > MAX_VALUE || value.get(length) != Some(&b'"') {
             return false;
         }
-        before = label;
+        (before, open) = (label, b',');
         rest = value.get(length + 1..).unwrap_or_default();
     }
     rest == b"}"

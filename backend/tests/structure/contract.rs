@@ -28,8 +28,16 @@ const BOUNDED: &[(&str, &str)] = &[
         "AccessExplanation.steps",
         "at most one of each of seven checks",
     ),
+    (
+        "Comparison.difference",
+        "as many as windows, of which there are at most 10,000",
+    ),
     ("IngestToken.series", "at most 50, refused when it is made"),
     ("Mutation.createToken(series)", "at most 50, refused above"),
+    (
+        "Mutation.deletePoints(series)",
+        "at most 200, refused above",
+    ),
     ("Mutation.ingest(batches)", "at most 10,000, refused above"),
     (
         "Mutation.setAccessRules(rules)",
@@ -41,6 +49,7 @@ const BOUNDED: &[(&str, &str)] = &[
     ),
     ("Samples.times", "at most 500,000, refused above"),
     ("Samples.values", "as many as times"),
+    ("Series.gaps", "at most 1,000, by `first`"),
     ("Series.labels", "at most 32, refused when a series is made"),
     (
         "SeriesBatch.times",
