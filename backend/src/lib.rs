@@ -54,7 +54,7 @@ pub use error::{Error, Result};
 
 use crate::{
     api::{
-        http,
+        export, http,
         limit::{self, Address, Limits},
         schema::Api,
         socket, spa,
@@ -121,6 +121,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     let sign_in = app.identity.router().layer(limited);
     let graphql = Router::new()
         .route("/graphql", any(graphql))
+        .route("/export/{file}", get(export::answer))
         .layer(CompressionLayer::new())
         .with_state(app);
     Router::new()
@@ -188,6 +189,7 @@ async fn observe(request: Request<Body>, next: Next) -> Response {
     let route = match request.uri().path() {
         "/graphql" => "/graphql",
         path if path.starts_with("/auth/") => "/auth",
+        path if path.starts_with("/export/") => "/export",
         _ => "page",
     };
     let start = std::time::Instant::now();

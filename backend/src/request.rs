@@ -137,6 +137,14 @@ const READ: usize = 20_000_000;
 const GIVEN: usize = 1_000_000;
 
 impl Budget {
+    /// For what is read piece by piece, and given as it is read.
+    pub fn endless() -> Self {
+        Budget(Arc::new(Left {
+            read: AtomicUsize::new(usize::MAX),
+            given: AtomicUsize::new(usize::MAX),
+        }))
+    }
+
     /// Takes `points` that are about to be read.
     ///
     /// # Errors

@@ -192,7 +192,7 @@ async fn handle(
 }
 
 /// Why a request is not let in.
-fn refused(error: Error) -> Refused {
+pub fn refused(error: Error) -> (StatusCode, Error) {
     let status = match error {
         Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,

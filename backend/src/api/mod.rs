@@ -4,6 +4,7 @@
 
 pub mod columns;
 pub mod document;
+pub mod export;
 pub mod health;
 pub mod http;
 pub mod limit;

@@ -23,6 +23,7 @@
 //! interference  whatever one tenant does, another one can't tell
 //! leak        requests dropped half-way
 //! keep        what is deleted, how long points are kept, and how much there is
+//! export      points as files
 //! engine      points however stored, against a map of them
 //! plan        how the database finds what is asked often
 //! durability  the program itself, killed
@@ -92,6 +93,7 @@ mod crash;
 mod database;
 mod durability;
 mod engine;
+mod export;
 mod fence;
 mod github;
 mod hostile;

@@ -37,6 +37,7 @@ pub struct Reader<'a, R: Role> {
     /// Where chunks begin that are not in `heads`; none when those are all.
     behind: Option<i64>,
     stride: usize,
+    most: usize,
 }
 
 /// Some points of a series.
@@ -91,6 +92,7 @@ impl<'a, R: Role> Reader<'a, R> {
             place: 0,
             heads: VecDeque::new(),
             stride: BODIES.start,
+            most: BODIES.end,
         };
         // The chunk that begins before the range may end within it.
         let before = reader
@@ -99,6 +101,11 @@ impl<'a, R: Role> Reader<'a, R> {
         let before = before.order_by_desc(Column::FirstAt).limit(1);
         reader.fetch(vec![before]).await?;
         Ok(reader)
+    }
+
+    /// The same, at most so many chunks at a time: for what makes much of each point.
+    pub fn by(self, most: usize) -> Self {
+        Reader { most, ..self }
     }
 
     /// Whether it reads what is not compacted yet.
@@ -201,7 +208,7 @@ impl<'a, R: Role> Reader<'a, R> {
             }
             steps.push((before, head, over, whole));
         }
-        self.stride = (2 * self.stride).min(BODIES.end);
+        self.stride = (2 * self.stride).min(self.most);
         let mut bodies = self.bodies(wanted).await?;
         let mut works = Vec::new();
         for (before, head, over, whole) in steps {
