@@ -3,6 +3,7 @@
 pub mod aside;
 pub mod compactor;
 pub mod entity;
+pub mod export;
 pub mod graphql;
 pub mod latest;
 pub mod store;
