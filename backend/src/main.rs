@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use sundial::{
     api::schema,
-    command::{apply, check, compact, migrate, say, serve, token},
+    command::{apply, check, compact, import, migrate, say, serve, token},
     config::{self, LogFormat, ServeConfig},
 };
 use tracing::{Level, Metadata};
@@ -44,6 +44,8 @@ enum Command {
     Token(token::Token),
     /// Make chunks of what was written; the server does it by itself
     Compact(compact::Compact),
+    /// Write points from a file of CSV, NDJSON or InfluxDB's line protocol
+    Import(import::Import),
     /// Print the API's schema
     Schema,
     /// Check database, migrations, row-level security, GitHub and the clock
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
             Command::Apply(command) => apply::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Compact(command) => compact::run(command).await,
+            Command::Import(command) => import::run(command).await,
             Command::Schema => say(schema::sdl().trim_end()),
             Command::Check(config) => check::run(*config).await,
         }

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod check;
 pub mod compact;
+pub mod import;
 pub mod migrate;
 pub mod serve;
 pub mod token;

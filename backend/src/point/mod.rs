@@ -5,6 +5,7 @@ pub mod compactor;
 pub mod entity;
 pub mod export;
 pub mod graphql;
+pub mod import;
 pub mod latest;
 pub mod store;
 pub mod subscription;

@@ -24,6 +24,7 @@
 //! leak        requests dropped half-way
 //! keep        what is deleted, how long points are kept, and how much there is
 //! export      points as files
+//! import      files as points
 //! engine      points however stored, against a map of them
 //! plan        how the database finds what is asked often
 //! durability  the program itself, killed
@@ -98,6 +99,8 @@ mod fence;
 mod github;
 mod hostile;
 mod http;
+#[cfg(not(feature = "filterless"))]
+mod import;
 mod interference;
 mod isolation;
 #[cfg(not(feature = "filterless"))]

@@ -1,0 +1,367 @@
+//! `sundial import`: points from files of other programs.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Read},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    command::{open_existing, ready, say},
+    config::DatabaseConfig,
+    error::{Error, Result},
+    guard::{Pool, system},
+    point::{
+        import::{Header, Parsed, Precision, line_protocol, ndjson},
+        store::ingest::{Job, Known, ingest},
+        write::{Column, IdempotencyKey, Write},
+    },
+    request::now,
+};
+
+/// Points written at a time.
+const POINTS: usize = 100_000;
+/// Series written at a time.
+const SERIES: usize = 5_000;
+/// Longest line, in bytes.
+const LINE: u64 = 1 << 20;
+/// Refused lines that are told.
+const TOLD: usize = 100;
+
+/// Write points from a file to a tenant.
+#[derive(Args, Debug)]
+#[command(after_help = "Formats:
+  csv      series,time,value in the header, in any order; or time and a column for each series
+  ndjson   {\"series\":\"room.temperature\",\"time\":\"2026-11-24T13:00:00Z\",\"value\":21.5} a line
+  influx   line protocol: room,name=a temperature=21.5 1795525200000000000
+
+A line that can't be taken is told with its number and the reason, and the others are written. Run again, the command
+writes nothing twice; --from-line spares it the lines that are written.
+
+Examples:
+  sundial import --tenant mcce-g1-prod history.csv
+  influx_inspect export … | sundial import --tenant mcce-g1-prod --format influx -
+  sundial import --tenant mcce-g1-prod --format ndjson --precision ms --from-line 200001 points.ndjson")]
+pub struct Import {
+    /// The file; - for standard input
+    file: PathBuf,
+    /// The tenant's name
+    #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG")]
+    tenant: String,
+    /// What the file holds [default: by its name]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// What times count that are whole numbers [default: ns of line protocol, us elsewhere]
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
+    /// Pass over the lines before this one, the header excepted
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    from_line: u64,
+    #[command(flatten)]
+    database: DatabaseConfig,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Ndjson,
+    Influx,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error::BadInput`] when there is no such tenant or file, or lines were refused; and what the database says.
+pub async fn run(command: Import) -> Result<()> {
+    let format = command.format.or_else(|| Format::of(&command.file));
+    let format = format.ok_or_else(|| {
+        Error::bad_input(
+            "the file's name does not tell what it holds: give --format csv, ndjson or influx",
+        )
+    })?;
+    let usual = if format == Format::Influx {
+        Precision::Ns
+    } else {
+        Precision::Us
+    };
+    let precision = command.precision.unwrap_or(usual);
+    let (reader, length) = open(&command.file)?;
+    let pool = ready(open_existing(&command.database).await?).await?;
+    drop(
+        system::operate(&pool, &command.tenant)
+            .await
+            .map_err(|error| match error {
+                Error::NotFound(_) => Error::bad_input(format!(
+                    "there is no tenant {}: make it with `sundial apply`",
+                    command.tenant
+                )),
+                other => other,
+            })?,
+    );
+    let mut importing = Importing {
+        pool: pool.clone(),
+        tenant: command.tenant,
+        known: Known::default(),
+        waiting: BTreeMap::new(),
+        points: 0,
+        written: 0,
+        begun: command.from_line,
+        refused: 0,
+        bar: bar(length),
+    };
+    let lines = Lines {
+        reader: BufReader::new(reader),
+        number: 0,
+    };
+    importing
+        .all(lines, format, precision, command.from_line)
+        .await?;
+    importing.bar.finish_and_clear();
+    pool.close().await;
+    say(format_args!("{} points written", importing.written))?;
+    match importing.refused {
+        0 => Ok(()),
+        refused => Err(Error::bad_input(format!(
+            "{refused} lines were refused, for the reasons above; the others are written"
+        ))),
+    }
+}
+
+impl Format {
+    fn of(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()? {
+            "csv" => Some(Format::Csv),
+            "ndjson" | "jsonl" => Some(Format::Ndjson),
+            "lp" | "influx" => Some(Format::Influx),
+            _ => None,
+        }
+    }
+}
+
+fn open(file: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let opened = File::open(file);
+    let opened =
+        opened.map_err(|error| Error::bad_input(format!("{}: {error}", file.display())))?;
+    let length = opened.metadata().ok().map(|known| known.len());
+    Ok((Box::new(opened), length))
+}
+
+fn bar(length: Option<u64>) -> ProgressBar {
+    let (bar, style) = match length {
+        Some(length) => (
+            ProgressBar::new(length),
+            "{bar:40} {bytes} of {total_bytes}, {eta} left, {msg}",
+        ),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes}, {msg}"),
+    };
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Lines of text, counted from 1.
+struct Lines {
+    reader: BufReader<Box<dyn Read + Send>>,
+    number: u64,
+}
+
+impl Lines {
+    fn next(&mut self) -> Result<Option<String>> {
+        let mut bytes = Vec::new();
+        let mut one = (&mut self.reader).take(LINE);
+        let read = one.read_until(b'\n', &mut bytes);
+        read.map_err(|error| Error::bad_input(format!("the file can't be read: {error}")))?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        if bytes.len() as u64 == LINE {
+            return Err(Error::bad_input(format!(
+                "line {} is longer than {LINE} bytes: this is no such file",
+                self.number
+            )));
+        }
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+struct Importing {
+    pool: Pool,
+    tenant: String,
+    known: Known,
+    waiting: BTreeMap<String, Column>,
+    points: usize,
+    written: u64,
+    /// The first line that is not written.
+    begun: u64,
+    refused: u64,
+    bar: ProgressBar,
+}
+
+impl Importing {
+    async fn all(
+        &mut self,
+        mut lines: Lines,
+        format: Format,
+        precision: Precision,
+        from: u64,
+    ) -> Result<()> {
+        let header = match format {
+            Format::Csv => {
+                let first = lines.next()?.unwrap_or_default();
+                self.bar.inc(first.len() as u64);
+                let cells = cells(first.trim_start_matches('\u{feff}'));
+                let names: Vec<&str> = cells.iter().map(String::as_str).collect();
+                let header = Header::parse(&names);
+                Some(header.map_err(|error| Error::bad_input(format!("line 1: {error}")))?)
+            }
+            Format::Ndjson | Format::Influx => None,
+        };
+        while let Some(line) = lines.next()? {
+            self.bar.inc(line.len() as u64);
+            let text = line.trim();
+            let comment = text.is_empty() || (format == Format::Influx && text.starts_with('#'));
+            if lines.number < from || comment {
+                continue;
+            }
+            let parsed = match (&header, format) {
+                (Some(header), _) => {
+                    let cells = cells(text);
+                    let record: Vec<&str> = cells.iter().map(String::as_str).collect();
+                    header.rows(&record, precision)
+                }
+                (None, Format::Influx) => line_protocol(text, precision),
+                (None, _) => ndjson(text, precision),
+            };
+            self.take(lines.number, parsed);
+            if self.points >= POINTS || self.waiting.len() >= SERIES {
+                self.write(lines.number).await?;
+            }
+        }
+        self.write(lines.number).await
+    }
+
+    fn take(&mut self, number: u64, parsed: Parsed) {
+        let outside = |time: &i64| !crate::chunk::TIMES.contains(time);
+        let parsed = parsed.and_then(|rows| match rows.iter().find(|row| outside(&row.time)) {
+            Some(row) => Err(format!(
+                "the time {} µs is not from 1970 up to 2200",
+                row.time
+            )),
+            None => Ok(rows),
+        });
+        match parsed {
+            Ok(rows) => {
+                self.points += rows.len();
+                for row in rows {
+                    let column = self.waiting.entry(row.series);
+                    let column = column.or_insert_with_key(|series| Column {
+                        series: series.clone(),
+                        times: Vec::new(),
+                        values: Vec::new(),
+                    });
+                    column.times.push(row.time);
+                    column.values.push(row.value);
+                }
+            }
+            Err(reason) => {
+                self.refused += 1;
+                let told = usize::try_from(self.refused).unwrap_or(usize::MAX);
+                if told <= TOLD {
+                    self.bar.suspend(|| eprintln!("line {number}: {reason}"));
+                } else if told == TOLD + 1 {
+                    self.bar
+                        .suspend(|| eprintln!("more lines are refused, which are only counted"));
+                }
+            }
+        }
+    }
+
+    /// Writes what waits, up to the line `number`.
+    async fn write(&mut self, number: u64) -> Result<()> {
+        let columns: Vec<Column> = std::mem::take(&mut self.waiting).into_values().collect();
+        self.points = 0;
+        if !columns.is_empty() {
+            let done = self.ingest(&columns).await;
+            self.written += done.map_err(|error| {
+                let on = format!(
+                    "{error}; what stands before line {} is written: mend it, and go on with --from-line {}",
+                    self.begun, self.begun
+                );
+                match error {
+                    Error::Internal(_) => Error::Internal(on),
+                    _ => Error::BadInput(on),
+                }
+            })?;
+            self.bar.set_message(format!("{} points", self.written));
+        }
+        self.begun = number + 1;
+        Ok(())
+    }
+
+    async fn ingest(&self, columns: &[Column]) -> Result<u64> {
+        let write = Write::try_from(columns)?;
+        let points = write.count() as u64;
+        // The same points again are the same write.
+        let hash: String = write
+            .hash()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let key = IdempotencyKey::try_from(format!("import/{hash}"))?;
+        let scope = system::operate(&self.pool, &self.tenant).await?;
+        let job = Job::prepare(&scope, write, Some(key), &self.known).await?;
+        for receipt in ingest(scope, vec![job], &self.known, now()).await? {
+            receipt?;
+        }
+        Ok(points)
+    }
+}
+
+/// The cells of a record on one line (RFC 4180).
+fn cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut chars = line.trim_end_matches(['\r', '\n']).chars().peekable();
+    let mut quoted = false;
+    while let Some(char) = chars.next() {
+        let Some(cell) = cells.last_mut() else {
+            break;
+        };
+        match char {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                cell.push('"');
+            }
+            '"' if quoted || cell.trim().is_empty() => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            other => cell.push(other),
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cut_by_the_rules() {
+        assert_eq!(cells("a,b,\r\n"), ["a", "b", ""]);
+        assert_eq!(
+            cells(r#""room{name=""a, \""b\""""}",1,2"#),
+            [r#"room{name="a, \"b\""}"#, "1", "2"]
+        );
+        assert_eq!(cells(""), [""]);
+    }
+}

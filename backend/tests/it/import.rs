@@ -1,0 +1,160 @@
+//! `sundial import`: files of others, and our own.
+
+use std::{path::Path, process::Output};
+
+use tokio::process::Command;
+
+use crate::app::{PROD, TEST, TestApp};
+
+on_both! {
+    export_of_one_tenant_is_the_import_of_another,
+    lines_that_cannot_be_taken_are_told_and_the_others_written,
+    import_goes_on_where_it_broke_off,
+}
+
+async fn import(app: &TestApp, tenant: &str, file: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sundial"));
+    command
+        .args(["import", "--tenant", tenant])
+        .args(more)
+        .arg(file);
+    command.env("SUNDIAL_DATABASE_URL", &app.database.url);
+    command.output().await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+async fn export_of_one_tenant_is_the_import_of_another(app: TestApp) {
+    let many: Vec<(i64, f64)> = (0..9_000)
+        .map(|place| (place * 1_000, place as f64 / 3.0))
+        .collect();
+    app.ingest(&app.prod, PROD, r#"room{name="a, \"b\""}"#, &many)
+        .await;
+    app.ingest(&app.prod, PROD, "other", &[(7, -0.0), (8, 5e-324)])
+        .await;
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["csv", "ndjson"] {
+        let url = app.url.join(&format!("/export/{PROD}.{kind}")).unwrap();
+        let response = app
+            .http
+            .get(url)
+            .bearer_auth(&app.prod)
+            .send()
+            .await
+            .unwrap();
+        let file = folder.path().join(format!("points.{kind}"));
+        std::fs::write(&file, response.bytes().await.unwrap()).unwrap();
+        let output = import(&app, TEST, &file, &[]).await;
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(said(&output), "9002 points written\n");
+        let bits = |points: Vec<(String, Vec<(i64, f64)>)>| -> Vec<(String, i64, u64)> {
+            let flat = |(key, points): (String, Vec<(i64, f64)>)| {
+                points
+                    .into_iter()
+                    .map(move |(time, value)| (key.clone(), time, value.to_bits()))
+            };
+            points.into_iter().flat_map(flat).collect()
+        };
+        let (one, other) = (
+            app.points(&app.prod, PROD).await,
+            app.points(&app.test, TEST).await,
+        );
+        assert_eq!(bits(one), bits(other));
+    }
+    // The two files hold the same, and the same again is not written again.
+    let batches: Vec<i64> = app.database.read("SELECT count(*) FROM batch").await;
+    assert_eq!(batches, [3]);
+}
+
+async fn lines_that_cannot_be_taken_are_told_and_the_others_written(app: TestApp) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("export.lp");
+    let lines = "# a comment\nroom,name=a t=21.5,on=true 1000000\nroom,name=a t=22 2000000\nroom t=1 -9000\n\nroom,name=a t=23 3000000\n";
+    std::fs::write(&file, lines).unwrap();
+    let output = import(&app, PROD, &file, &[]).await;
+    let words = said(&output);
+    assert!(!output.status.success(), "{words}");
+    for expected in [
+        "line 2: `true` is no finite number: only numbers are stored",
+        "line 4: the time -9 µs is not from 1970 up to 2200",
+        "2 points written",
+        "error: 2 lines were refused",
+    ] {
+        assert!(words.contains(expected), "{words}");
+    }
+    let wanted = [(
+        r#"room.t{name="a"}"#.to_owned(),
+        vec![(2_000, 22.0), (3_000, 23.0)],
+    )];
+    assert_eq!(app.points(&app.prod, PROD).await, wanted);
+    for (name, content, words) in [
+        ("points.txt", "", "give --format"),
+        (
+            "points.csv",
+            "at,a\n",
+            "line 1: the header names no column `time`",
+        ),
+        ("gone.csv", "", "No such file"),
+    ] {
+        let file = folder.path().join(name);
+        if name != "gone.csv" {
+            std::fs::write(&file, content).unwrap();
+        }
+        let output = import(&app, PROD, &file, &[]).await;
+        assert!(
+            !output.status.success() && said(&output).contains(words),
+            "{}",
+            said(&output)
+        );
+    }
+    let output = import(&app, "nobody", &file, &[]).await;
+    assert!(
+        said(&output).contains("there is no tenant nobody"),
+        "{}",
+        said(&output)
+    );
+}
+
+async fn import_goes_on_where_it_broke_off(app: TestApp) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.csv");
+    let mut text = "time,a,b\n".to_owned();
+    for second in 0..60_000 {
+        text += &format!("{second},{}.5,{second}\n", second % 100);
+    }
+    std::fs::write(&file, &text).unwrap();
+    // There is room for the first of two writes.
+    app.database
+        .execute("UPDATE tenant SET quota_points = 110000")
+        .await;
+    let output = import(&app, PROD, &file, &["--precision", "s"]).await;
+    let words = said(&output);
+    assert!(!output.status.success(), "{words}");
+    assert!(
+        words.contains("what stands before line 50002 is written"),
+        "{words}"
+    );
+    app.database
+        .execute("UPDATE tenant SET quota_points = NULL")
+        .await;
+    let output = import(
+        &app,
+        PROD,
+        &file,
+        &["--precision", "s", "--from-line", "50002"],
+    )
+    .await;
+    assert_eq!(said(&output), "20000 points written\n");
+    let points = app.points(&app.prod, PROD).await;
+    assert_eq!(
+        points
+            .iter()
+            .map(|(_, points)| points.len())
+            .collect::<Vec<_>>(),
+        [60_000, 60_000]
+    );
+    assert_eq!(points[0].1[59_999], (59_999_000_000, 99.5));
+}
