@@ -301,6 +301,7 @@ async fn replace<R: AtLeast<Editor>>(scope: &TenantScope<R>, lot: Vec<Work>) -> 
         }
         scope.delete::<Entity>().filter(old).all().await?;
     }
+    let tenant_id = scope.tenant().id;
     let rows = working(move || {
         let mut rows = Vec::new();
         for work in lot {
@@ -323,7 +324,7 @@ async fn replace<R: AtLeast<Editor>>(scope: &TenantScope<R>, lot: Vec<Work>) -> 
                 points: work.new,
             });
             for points in cut(&merge(runs, TIMES)) {
-                rows.extend(row(work.series_id, &points)?);
+                rows.extend(row(tenant_id, work.series_id, &points)?);
             }
         }
         Ok(rows)
@@ -353,8 +354,12 @@ pub(super) async fn insert<R: AtLeast<Editor>>(
     Ok(())
 }
 
-/// A chunk's row; nothing of no points. Whoever inserts it sets the tenant.
-pub(super) fn row(series_id: i32, points: &Points) -> Result<Option<entity::chunk::Model>> {
+/// A chunk's row; nothing of no points.
+pub(super) fn row(
+    tenant_id: i32,
+    series_id: i32,
+    points: &Points,
+) -> Result<Option<entity::chunk::Model>> {
     let Some(summary) = Summary::of(points, 0..points.len()) else {
         return Ok(None);
     };
@@ -364,7 +369,7 @@ pub(super) fn row(series_id: i32, points: &Points) -> Result<Option<entity::chun
     let number =
         |count: usize| i32::try_from(count).map_err(|error| Error::internal("counting", error));
     Ok(Some(entity::chunk::Model {
-        tenant_id: 0,
+        tenant_id,
         series_id,
         first_at: summary.first.0,
         last_at: summary.last.0,

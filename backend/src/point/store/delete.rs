@@ -133,7 +133,7 @@ async fn cut_border<R: AtLeast<Editor>>(
     let bodies = scope.find::<Entity>().filter(these.clone());
     let bodies: Vec<Body> = bodies.all_as().await?;
     scope.delete::<Entity>().filter(these).all().await?;
-    let range = range.clone();
+    let (tenant_id, range) = (scope.tenant().id, range.clone());
     let (rows, changes) = working(move || {
         let (mut rows, mut changes) = (Vec::new(), Vec::new());
         for body in &bodies {
@@ -145,7 +145,7 @@ async fn cut_border<R: AtLeast<Editor>>(
             for rest in [TIMES.start..range.start, range.end..TIMES.end] {
                 let rest: Points = points.slice(points.places(&rest));
                 for part in cut(&rest) {
-                    if let Some(row) = row(body.series_id, &part)? {
+                    if let Some(row) = row(tenant_id, body.series_id, &part)? {
                         change.points += i64::from(row.points);
                         change.bytes += i64::from(row.bytes);
                         rows.push(row);
