@@ -51,13 +51,14 @@ impl Compactor {
         }))
     }
 
-    /// Notes that `points` points of the scope's tenant were written, or are read and not compacted yet.
-    pub fn note<R: Role>(&self, scope: &TenantScope<R>, points: usize) {
+    /// Notes that the scope's tenant has points that are read and not compacted yet.
+    pub fn note<R: Role>(&self, scope: &TenantScope<R>) {
         let keeper = || Keeper::of(&self.0.pool, scope);
-        self.wait(scope.tenant().id, keeper, points);
+        self.wait(scope.tenant().id, keeper, 0);
     }
 
-    fn wait(&self, tenant_id: i32, keeper: impl FnOnce() -> Keeper, points: usize) {
+    /// Notes that `points` points of a tenant have been written.
+    pub(super) fn wait(&self, tenant_id: i32, keeper: impl FnOnce() -> Keeper, points: usize) {
         let mut waiting = self.waiting();
         let waiting = waiting.entry(tenant_id).or_insert_with(|| Waiting {
             keeper: keeper(),

@@ -72,7 +72,6 @@ impl Writer {
         let job = Job::prepare(&scope, write, key, &self.0.known).await?;
         let keeper = Keeper::of(&self.0.pool, &scope);
         let tenant_id = scope.tenant().id;
-        self.0.compactor.note(&scope, job.points());
         // Gives its connection back.
         drop(scope);
         let (answer, answered) = oneshot::channel();
@@ -103,8 +102,11 @@ impl Writer {
                 .into_iter()
                 .map(|call| (call.job, call.answer))
                 .unzip();
+            let points = jobs.iter().map(Job::points).sum();
             let written = ingest(keeper.enter(), jobs, &self.0.known, now()).await;
             self.0.live.announce(keeper.slug());
+            let kept = || keeper.clone();
+            self.0.compactor.wait(tenant_id, kept, points);
             match written {
                 Ok(receipts) => {
                     for (answer, receipt) in answers.into_iter().zip(receipts) {

@@ -58,7 +58,7 @@ impl Series {
     async fn reader(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Reader<'_, Viewer>> {
         let reader = Reader::open(&self.scope, self.model.id, range, ctx.budget()?, now()).await?;
         if reader.is_fresh() {
-            ctx.compactor()?.note(&self.scope, 0);
+            ctx.compactor()?.note(&self.scope);
         }
         Ok(reader)
     }

@@ -186,3 +186,39 @@ async fn terminated_server_ends_in_order() {
     let ended = tokio::time::timeout(Duration::from_secs(9), program.child.wait()).await;
     assert!(ended.unwrap().unwrap().success());
 }
+
+async fn server_compacts_by_itself(kind: Kind) {
+    let (database, token) = prepared(kind).await;
+    let program = Program::start(&database, &token).await;
+    // Enough for it not to wait any longer.
+    for call in 0..3 {
+        let points: Vec<(i64, f64)> = (0..90_000)
+            .map(|place| (call * 90_000 + place, 0.5))
+            .collect();
+        let variables =
+            json!({ "tenant": PROD, "batches": [batch("a", &points)], "key": call.to_string() });
+        let data = program.ask(INGEST, variables).await.unwrap();
+        assert_eq!(data["ingest"]["points"], 90_000);
+    }
+    for _ in 0..100 {
+        let compacted: Vec<i64> = database
+            .read("SELECT CAST(coalesce(sum(points), 0) AS bigint) FROM chunk")
+            .await;
+        if compacted == [270_000] {
+            assert_eq!(program.points().await.len(), 270_000);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing was compacted within 10 s");
+}
+
+#[tokio::test]
+async fn server_compacts_by_itself_on_sqlite() {
+    server_compacts_by_itself(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn server_compacts_by_itself_on_postgres() {
+    server_compacts_by_itself(Kind::Postgres).await;
+}
