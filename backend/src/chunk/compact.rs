@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Points, Shape};
 
 /// How many points a chunk is cut to; the last one of a cut holds up to twice as many.
-pub const FULL: usize = 4_096;
+pub const FULL: usize = 8_192;
 
 /// Neighbouring chunks and new points that become new chunks together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,9 +172,9 @@ mod tests {
             last_at,
         };
         let chunks = [
-            shape(0, 99, 5_000),
-            shape(200, 299, 5_000),
-            shape(400, 499, 5_000),
+            shape(0, 99, FULL),
+            shape(200, 299, FULL),
+            shape(400, 499, FULL),
         ];
         let plan = |times: &[i64]| plan(&chunks, &points(times.iter().map(|&time| (time, 0.0))));
         let one = |chunks, points| vec![Merge { chunks, points }];
