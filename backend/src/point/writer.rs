@@ -129,11 +129,13 @@ impl Writer {
     fn next(&self, tenant_id: i32) -> Option<Vec<Call>> {
         let mut queues = self.queues();
         let queue = queues.get_mut(&tenant_id)?;
-        let mut points = 0;
+        let (mut points, mut ready) = (0, true);
         let fit = queue.iter().take(CALLS).take_while(|call| {
             let first = points == 0;
             points += call.job.points();
-            first || points <= POINTS
+            // One that may make series goes alone: if it is refused, so are they.
+            ready &= call.job.is_ready();
+            first || (ready && points <= POINTS)
         });
         let fit = fit.count();
         if fit == 0 {

@@ -1,8 +1,10 @@
 //! How long points are kept, what is deleted of them, and how much there is.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sundial::{
-    guard::{Pool, system},
+    guard::{Pool, system, table::audit_event::Action},
     point::store::compact,
     request::now,
 };
@@ -17,6 +19,8 @@ on_both! {
     what_is_past_its_retention_is_neither_read_nor_taken,
     usage_counts_what_is_stored,
     tenant_stores_up_to_its_quota,
+    refused_call_leaves_no_series_whatever_it_is_committed_with,
+    retention_waits_for_who_compacts,
     subscriber_goes_on_for_an_hour_and_not_behind_a_deletion,
     administrators_alone_delete_and_each_deletion_is_told,
 }
@@ -221,6 +225,44 @@ async fn tenant_stores_up_to_its_quota(app: TestApp) {
     app.ingest(&app.test, TEST, "a", &[(1, 1.0)]).await;
     quota(None, None).await;
     assert_eq!(write("a", &[(5, 1.0)]).await["data"]["ingest"]["points"], 1);
+}
+
+async fn refused_call_leaves_no_series_whatever_it_is_committed_with(app: TestApp) {
+    let admin = app.person("admin");
+    keep(&app, &admin, Some(5), false).await;
+    let now = now();
+    app.ingest(&app.prod, PROD, "a", &[(now, 0.0)]).await;
+    let call = async |number: i64| {
+        // Every other one is too old, and names a series that is not there.
+        let (series, time) = match number % 2 {
+            0 => ("a".to_owned(), now + number),
+            _ => (format!("b{number}"), now - 9 * DAY),
+        };
+        let answer = app.try_ingest(&app.prod, PROD, json!([batch(&series, &[(time, 1.0)])]));
+        answer.await.get("errors").is_none()
+    };
+    let taken = futures::future::join_all((0..60).map(call)).await;
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 30);
+    let there = app.points(&app.prod, PROD).await;
+    assert_eq!(there.len(), 1, "{there:?}");
+    assert_eq!(there[0].1.len(), 30);
+}
+
+async fn retention_waits_for_who_compacts(app: TestApp) {
+    let admin = app.person("admin");
+    let compacting = app.operate(PROD).await;
+    compacting.alone().await.unwrap();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // As a compaction does last, it counts.
+        let counted = compacting
+            .audit(Action::TenantSet, "tenant", "counted", now())
+            .await;
+        counted.unwrap();
+        compacting.commit().await.unwrap();
+    };
+    let (kept, ()) = tokio::join!(keep(&app, &admin, Some(5), false), ends);
+    assert_eq!(kept["data"]["setRetention"]["points"], 0, "{kept}");
 }
 
 async fn subscriber_goes_on_for_an_hour_and_not_behind_a_deletion(app: TestApp) {

@@ -124,6 +124,11 @@ impl Job {
         self.write.count()
     }
 
+    /// Whether all its series are known to be there, so that nothing has to be made for it.
+    pub fn is_ready(&self) -> bool {
+        self.payload.is_some()
+    }
+
     fn bytes(&self) -> usize {
         self.payload.as_ref().map_or(0, Vec::len)
     }

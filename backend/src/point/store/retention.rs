@@ -32,6 +32,8 @@ pub async fn set_retention(
     retention: Option<i64>,
     now: i64,
 ) -> Result<Deleted> {
+    // Before the counter's row, as everybody who takes both: or two would wait for each other.
+    scope.alone().await?;
     let counters = scope.update::<tenant_counter::Entity>();
     let counters = counters.set(tenant_counter::Column::Retention, Expr::value(retention));
     counters.all().await?;
