@@ -43,7 +43,11 @@ impl fmt::Display for Report {
 }
 
 /// Sends all bodies.
-pub async fn run(arguments: &Arguments, bodies: Vec<Vec<u8>>) -> Result<Report, Box<dyn Error>> {
+pub async fn run(
+    url: &str,
+    arguments: &Arguments,
+    bodies: Vec<Vec<u8>>,
+) -> Result<Report, Box<dyn Error>> {
     let client = Client::builder().pool_max_idle_per_host(64).build()?;
     let requests = bodies.len();
     let bodies = Arc::new(bodies);
@@ -52,16 +56,12 @@ pub async fn run(arguments: &Arguments, bodies: Vec<Vec<u8>>) -> Result<Report, 
     let start = Instant::now();
     for _ in 0..arguments.connections {
         let (client, bodies, next) = (client.clone(), bodies.clone(), next.clone());
-        let (url, token, kind) = (
-            arguments.url.clone(),
-            arguments.token.clone(),
-            arguments.kind,
-        );
+        let (url, token, kind) = (url.to_owned(), arguments.token.clone(), arguments.kind);
         senders.spawn(async move {
             let mut latencies = Vec::new();
             while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let mut request = client.post(&url).body(body.clone());
-                if kind == Kind::Sundial {
+                if matches!(kind, Kind::Sundial | Kind::Postgraphile) {
                     request = request.header(header::CONTENT_TYPE, "application/json");
                 }
                 if let Some(token) = &token {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Points, Shape};
 
 /// How many points a chunk is cut to; the last one of a cut holds up to twice as many.
-pub const FULL: usize = 8_192;
+pub const FULL: usize = 16_384;
 
 /// Neighbouring chunks and new points that become new chunks together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -62,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     let span = prop_oneof![
         3 => (0..7_200_i64, select(vec![1_000_i64, 500, 60_000]), 1..90_i64),
         2 => (-100_000..200_000_i64, select(vec![1_000_i64, 977, 3_600_000]), 1..400_i64),
-        1 => (-20_000..20_000_i64, select(vec![1_000_i64, 10_000, 1_313]), 6_000..20_000_i64),
+        1 => (-20_000..20_000_i64, select(vec![1_000_i64, 10_000, 1_313]), 8_000..40_000_i64),
     ];
     let write = (0..3_usize, span, -500..500_i32).prop_map(|(series, span, value)| Step::Write {
         series,

@@ -22,7 +22,7 @@ use crate::{
 /// Heads of chunks read in one statement.
 const HEADS: usize = 2_000;
 /// Chunks decoded at a time, at first and at most: few points may be enough, and many are not to fill the memory.
-const BODIES: Range<usize> = 4..64;
+const BODIES: Range<usize> = 4..32;
 
 /// Reads a series from front to back, some chunks at a time.
 pub struct Reader<'a, R: Role> {

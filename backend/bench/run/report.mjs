@@ -1,0 +1,1 @@
+export function report(figures) { console.log(JSON.stringify(figures)); }
