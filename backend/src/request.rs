@@ -275,6 +275,9 @@ impl ContextExt for Context<'_> {
     }
 }
 
+/// 24 hours, in µs.
+pub const DAY: i64 = 86_400_000_000;
+
 /// Now, in µs since 1970 UTC. The only clock that resolvers read.
 pub fn now() -> i64 {
     let since = SystemTime::now()

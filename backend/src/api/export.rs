@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
+use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -43,9 +44,11 @@ pub async fn answer(
             let name = format!("attachment; filename=\"{}.{name}\"", scope.tenant().slug);
             let (sender, receiver) = mpsc::channel(WAITING);
             tokio::spawn(send(scope, export, sender));
+            // Fused, for compression asks on after the end.
             let pieces = futures::stream::unfold(receiver, async |mut receiver| {
                 Some((receiver.recv().await?, receiver))
-            });
+            })
+            .fuse();
             let mut response = Response::new(Body::from_stream(pieces));
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -126,8 +129,13 @@ fn parse(file: &str, query: &str) -> Result<(String, Export)> {
 fn time(name: &str, text: &str) -> Result<i64> {
     let micros = text.parse().ok().or_else(|| instant(text));
     micros.ok_or_else(|| {
+        let plus = if text.contains(' ') {
+            " (and `+` in an address as %2B)"
+        } else {
+            ""
+        };
         Error::bad_input(format!(
-            "`{name}` is no time: write it as 2026-11-24T13:32:08Z, or as whole microseconds since 1970 UTC"
+            "`{name}` is no time: write it as 2026-11-24T13:32:08Z{plus}, or as whole microseconds since 1970 UTC"
         ))
     })
 }

@@ -265,7 +265,8 @@ fn in_our_words(message: &str) -> String {
     match message {
         "Query is too complex." => format!(
             "the query costs more than {COMPLEXITY}: a field costs 1, `samples` and `windows` 10, `ingest` 1,000, a list \
-             its `first` times what is asked of each; ask for fewer fields, a smaller `first`, or in several requests"
+             its `first` (50, if it is not given) times what is asked of each; ask for fewer fields, a smaller `first`, \
+             or in several requests"
         ),
         "Query is nested too deep." => format!(
             "the query asks for fields within fields deeper than {DEPTH} levels: ask for less within one another"

@@ -6,10 +6,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    command::{open_existing, ready, say},
+    command::{open_existing, operated, ready, say},
     config::DatabaseConfig,
-    error::{Error, Result},
-    guard::{Pool, system},
+    error::Result,
+    guard::Pool,
     point::store::{compact, usage},
     request::now,
 };
@@ -39,6 +39,9 @@ pub struct Compact {
 pub async fn run(command: Compact) -> Result<()> {
     let pool = ready(open_existing(&command.database).await?).await?;
     for slug in &command.tenants {
+        drop(operated(&pool, slug).await?);
+    }
+    for slug in &command.tenants {
         compact_all(&pool, slug).await?;
     }
     pool.close().await;
@@ -46,14 +49,7 @@ pub async fn run(command: Compact) -> Result<()> {
 }
 
 async fn compact_all(pool: &Pool, slug: &str) -> Result<()> {
-    let enter = async || {
-        let scope = system::operate(pool, slug).await;
-        scope.map_err(|error| match error {
-            Error::NotFound(_) => Error::bad_input(format!("there is no tenant {slug}")),
-            other => other,
-        })
-    };
-    let scope = enter().await?;
+    let scope = operated(pool, slug).await?;
     let waiting = usage(&scope).await?.waiting;
     drop(scope);
     let bar = ProgressBar::new(u64::try_from(waiting).unwrap_or(0));
@@ -67,7 +63,7 @@ async fn compact_all(pool: &Pool, slug: &str) -> Result<()> {
     bar.set_prefix(slug.to_owned());
     let (mut batches, mut points) = (0, 0);
     loop {
-        let done = compact(enter().await?, now()).await?;
+        let done = compact(operated(pool, slug).await?, now()).await?;
         batches += done.batches;
         points += done.points;
         bar.inc(done.batches as u64);
@@ -76,7 +72,7 @@ async fn compact_all(pool: &Pool, slug: &str) -> Result<()> {
         }
     }
     bar.finish_and_clear();
-    let usage = usage(&enter().await?).await?;
+    let usage = usage(&operated(pool, slug).await?).await?;
     let each = usage.bytes as f64 / Ord::max(usage.points, 1) as f64;
     say(format_args!(
         "{slug}: {points} points of {batches} batches compacted; {} points in {} bytes, {each:.2} bytes a point",

@@ -5,28 +5,37 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal, Read},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    command::{open_existing, ready, say},
+    command::{counted, open_existing, operated, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::{Pool, system},
+    guard::Pool,
     point::{
-        import::{Header, Parsed, Precision, line_protocol, ndjson},
-        store::ingest::{Job, Known, ingest},
+        import::{Header, Parsed, Precision, is_no_point, line_protocol, ndjson},
+        store::{
+            ingest::{Job, Known, ingest},
+            usage,
+        },
         write::{Column, IdempotencyKey, Write},
     },
-    request::now,
+    request::{DAY, now},
 };
 
 /// Points written at a time.
 const POINTS: usize = 100_000;
 /// Series written at a time.
 const SERIES: usize = 5_000;
+/// How much longer than just now a point must be kept to be written, in µs.
+const MARGIN: i64 = 60_000_000;
 /// Longest line, in bytes.
 const LINE: u64 = 1 << 20;
 /// Refused lines that are told.
@@ -34,17 +43,21 @@ const TOLD: usize = 100;
 
 /// Write points from a file to a tenant.
 #[derive(Args, Debug)]
-#[command(after_help = "Formats:
-  csv      series,time,value in the header, in any order; or time and a column for each series
-  ndjson   {\"series\":\"room.temperature\",\"time\":\"2026-11-24T13:00:00Z\",\"value\":21.5} a line
-  influx   line protocol: room,name=a temperature=21.5 1795525200000000000
+#[command(after_help = "Formats (by the file's name):
+  csv      .csv: series,time,value in the header, in any order; or time and a column for each series
+  ndjson   .ndjson, .jsonl: {\"series\":\"room.temperature\",\"time\":\"2026-11-24T13:00:00Z\",\"value\":21.5} a line
+  influx   .lp, .influx: line protocol: room,name=a temperature=21.5,value=1 1795525200000000000
+           becomes room.temperature{name=\"a\"} and room{name=\"a\"}; what a name may not hold becomes _
 
-A line that can't be taken is told with its number and the reason, and the others are written. Run again, the command
-writes nothing twice; --from-line spares it the lines that are written.
+Times are RFC 3339 with an offset, or whole numbers; finer than a microsecond is cut off. A line that can't be taken is
+told with its number (the header's is 1) and the reason, and the others are written. Run again within 24 hours, the
+command writes nothing twice, also not what was overwritten or deleted since, unless --again is given; --from-line spares
+it the lines that are written.
 
 Examples:
   sundial import --tenant mcce-g1-prod history.csv
-  influx_inspect export … | sundial import --tenant mcce-g1-prod --format influx -
+  influx_inspect export -database home -out /dev/stdout | sundial import --tenant mcce-g1-prod --format influx -
+  gunzip -c history.csv.gz | sundial import --tenant mcce-g1-prod --format csv -
   sundial import --tenant mcce-g1-prod --format ndjson --precision ms --from-line 200001 points.ndjson")]
 pub struct Import {
     /// The file; - for standard input
@@ -61,6 +74,9 @@ pub struct Import {
     /// Pass over the lines before this one, the header excepted
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     from_line: u64,
+    /// Write as well what this command has written before, over whatever is there now
+    #[arg(long)]
+    again: bool,
     #[command(flatten)]
     database: DatabaseConfig,
 }
@@ -91,43 +107,71 @@ pub async fn run(command: Import) -> Result<()> {
     let precision = command.precision.unwrap_or(usual);
     let (reader, length) = open(&command.file)?;
     let pool = ready(open_existing(&command.database).await?).await?;
-    drop(
-        system::operate(&pool, &command.tenant)
-            .await
-            .map_err(|error| match error {
-                Error::NotFound(_) => Error::bad_input(format!(
-                    "there is no tenant {}: make it with `sundial apply`",
-                    command.tenant
-                )),
-                other => other,
-            })?,
-    );
+    let kept = usage(&operated(&pool, &command.tenant).await?)
+        .await?
+        .retention;
+    let begun = Arc::new(AtomicU64::new(command.from_line));
     let mut importing = Importing {
         pool: pool.clone(),
         tenant: command.tenant,
+        kept,
+        again: command.again,
         known: Known::default(),
         waiting: BTreeMap::new(),
         points: 0,
         written: 0,
-        begun: command.from_line,
+        before: 0,
+        begun: begun.clone(),
         refused: 0,
         bar: bar(length),
     };
-    let lines = Lines {
-        reader: BufReader::new(reader),
-        number: 0,
-    };
+    let mut reader = BufReader::new(reader);
+    if reader
+        .fill_buf()
+        .is_ok_and(|begin| begin.starts_with(b"\x1f\x8b"))
+    {
+        return Err(Error::bad_input(
+            "the file is compressed: give it by `gunzip -c FILE | sundial import … --format csv -`",
+        ));
+    }
+    let lines = Lines { reader, number: 0 };
+    let asked = tokio::spawn(end_when_asked(begun));
     importing
         .all(lines, format, precision, command.from_line)
         .await?;
+    asked.abort();
     importing.bar.finish_and_clear();
     pool.close().await;
-    say(format_args!("{} points written", importing.written))?;
+    let written = counted(importing.written, "point");
+    if importing.before == 0 {
+        say(format_args!("{written} written"))?;
+    } else {
+        let before = counted(importing.before, "point");
+        say(format_args!(
+            "{written} written; {before} had been written before (--again writes them over what is there now)"
+        ))?;
+    }
     match importing.refused {
         0 => Ok(()),
         refused => Err(Error::bad_input(format!(
-            "{refused} lines were refused, for the reasons above; the others are written"
+            "{} refused, for the reasons above; the rest is written",
+            if refused == 1 {
+                "1 line was".to_owned()
+            } else {
+                format!("{refused} lines were")
+            }
         ))),
+    }
+}
+
+/// Says on Ctrl-C how to go on. What is being written then is written or not, and not twice by the next run.
+async fn end_when_asked(begun: Arc<AtomicU64>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        let line = begun.load(Ordering::Relaxed);
+        eprintln!(
+            "\nstopped: what stands before line {line} is written; go on with --from-line {line}"
+        );
+        std::process::exit(130);
     }
 }
 
@@ -202,9 +246,14 @@ struct Importing {
     known: Known,
     waiting: BTreeMap<String, Column>,
     points: usize,
+    /// How long the tenant keeps points, in µs.
+    kept: Option<i64>,
+    again: bool,
     written: u64,
+    /// Points that were written by an earlier run.
+    before: u64,
     /// The first line that is not written.
-    begun: u64,
+    begun: Arc<AtomicU64>,
     refused: u64,
     bar: ProgressBar,
 }
@@ -231,8 +280,8 @@ impl Importing {
         while let Some(line) = lines.next()? {
             self.bar.inc(line.len() as u64);
             let text = line.trim();
-            let comment = text.is_empty() || (format == Format::Influx && text.starts_with('#'));
-            if lines.number < from || comment {
+            let no_point = text.is_empty() || (format == Format::Influx && is_no_point(text));
+            if lines.number < from || no_point {
                 continue;
             }
             let parsed = match (&header, format) {
@@ -253,18 +302,16 @@ impl Importing {
     }
 
     fn take(&mut self, number: u64, parsed: Parsed) {
-        let outside = |time: &i64| !crate::chunk::TIMES.contains(time);
-        let parsed = parsed.and_then(|rows| match rows.iter().find(|row| outside(&row.time)) {
-            Some(row) => Err(format!(
-                "the time {} µs is not from 1970 up to 2200",
-                row.time
-            )),
-            None => Ok(rows),
+        let parsed = parsed.and_then(|line| {
+            line.rows
+                .iter()
+                .try_for_each(|row| self.is_kept(row.time))?;
+            Ok(line)
         });
         match parsed {
-            Ok(rows) => {
-                self.points += rows.len();
-                for row in rows {
+            Ok(line) => {
+                self.points += line.rows.len();
+                for row in line.rows {
                     let column = self.waiting.entry(row.series);
                     let column = column.or_insert_with_key(|series| Column {
                         series: series.clone(),
@@ -274,17 +321,39 @@ impl Importing {
                     column.times.push(row.time);
                     column.values.push(row.value);
                 }
-            }
-            Err(reason) => {
-                self.refused += 1;
-                let told = usize::try_from(self.refused).unwrap_or(usize::MAX);
-                if told <= TOLD {
-                    self.bar.suspend(|| eprintln!("line {number}: {reason}"));
-                } else if told == TOLD + 1 {
-                    self.bar
-                        .suspend(|| eprintln!("more lines are refused, which are only counted"));
+                if let Some(reason) = line.left_out {
+                    self.refuse(
+                        number,
+                        &format!("{reason}; the rest of the line is written"),
+                    );
                 }
             }
+            Err(reason) => self.refuse(number, &reason),
+        }
+    }
+
+    fn is_kept(&self, time: i64) -> Result<(), String> {
+        if !crate::chunk::TIMES.contains(&time) {
+            return Err(format!("the time {time} µs is not from 1970 up to 2200"));
+        }
+        match self.kept {
+            // What is about to leave would be refused together with all that is written at once.
+            Some(kept) if time < now() - kept + MARGIN => Err(format!(
+                "the tenant keeps points for {} days, and this one is older",
+                kept / DAY
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, number: u64, reason: &str) {
+        self.refused += 1;
+        let told = usize::try_from(self.refused).unwrap_or(usize::MAX);
+        if told <= TOLD {
+            self.bar.suspend(|| eprintln!("line {number}: {reason}"));
+        } else if told == TOLD + 1 {
+            self.bar
+                .suspend(|| eprintln!("more lines are refused, which are only counted"));
         }
     }
 
@@ -294,23 +363,31 @@ impl Importing {
         self.points = 0;
         if !columns.is_empty() {
             let done = self.ingest(&columns).await;
-            self.written += done.map_err(|error| {
+            let (points, replayed) = done.map_err(|error| {
+                let begun = self.begun.load(Ordering::Relaxed);
                 let on = format!(
-                    "{error}; what stands before line {} is written: mend it, and go on with --from-line {}",
-                    self.begun, self.begun
+                    "{error}; what stands before line {begun} is written: mend it, and go on with --from-line {begun}"
                 );
                 match error {
                     Error::Internal(_) => Error::Internal(on),
                     _ => Error::BadInput(on),
                 }
             })?;
-            self.bar.set_message(format!("{} points", self.written));
+            let count = if replayed {
+                &mut self.before
+            } else {
+                &mut self.written
+            };
+            *count += points;
+            let bar = counted(self.written + self.before, "point");
+            self.bar.set_message(bar);
         }
-        self.begun = number + 1;
+        self.begun.store(number + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn ingest(&self, columns: &[Column]) -> Result<u64> {
+    /// How many points these are, and whether they had been written before.
+    async fn ingest(&self, columns: &[Column]) -> Result<(u64, bool)> {
         let write = Write::try_from(columns)?;
         let points = write.count() as u64;
         // The same points again are the same write.
@@ -320,12 +397,14 @@ impl Importing {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let key = IdempotencyKey::try_from(format!("import/{hash}"))?;
-        let scope = system::operate(&self.pool, &self.tenant).await?;
-        let job = Job::prepare(&scope, write, Some(key), &self.known).await?;
+        let key = (!self.again).then_some(key);
+        let scope = operated(&self.pool, &self.tenant).await?;
+        let job = Job::prepare(&scope, write, key, &self.known).await?;
+        let mut replayed = false;
         for receipt in ingest(scope, vec![job], &self.known, now()).await? {
-            receipt?;
+            replayed |= receipt?.replayed;
         }
-        Ok(points)
+        Ok((points, replayed))
     }
 }
 

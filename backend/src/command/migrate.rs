@@ -10,10 +10,9 @@ use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{Pool, system},
-    request::now,
+    request::{DAY, now},
 };
 
-const DAY: i64 = 86_400_000_000;
 /// How long the audit log is kept where nobody says otherwise.
 pub(super) const AUDIT_DAYS: u16 = 365;
 

@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Write};
 use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::{Backend, Pool},
+    guard::{Admin, Backend, Pool, TenantScope, system},
 };
 
 /// Prints one line of a command's result. A reader that has heard enough (`| head -1`) is no fault.
@@ -27,6 +27,23 @@ pub fn say(line: impl std::fmt::Display) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// `1 point`, `2 points`.
+fn counted(number: u64, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
+/// Enters a tenant that a person has named.
+async fn operated(pool: &Pool, slug: &str) -> Result<TenantScope<Admin>> {
+    let entered = system::operate(pool, slug).await;
+    entered.map_err(|error| match error {
+        Error::NotFound(_) => Error::bad_input(format!(
+            "there is no tenant {slug}: make it with `sundial apply`"
+        )),
+        other => other,
+    })
 }
 
 /// The database of `config`, which must be there: a slip in its name makes no new one.

@@ -12,11 +12,10 @@ use crate::{
     error::{Error, Result},
     guard::{Admin, TenantScope, system, table::ingest_token},
     identity::{TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token},
-    request::now,
+    request::{DAY, now},
     series::limit::patterns,
 };
 
-const DAY: i64 = 86_400_000_000;
 const HOUR: i64 = 3_600_000_000;
 
 /// Create, list, rotate and revoke ingest tokens.

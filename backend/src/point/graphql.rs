@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, ID, InputObject, Object, ScalarType, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, ScalarType, SimpleObject};
 
 use crate::{
     access::graphql::requires,
@@ -17,7 +17,7 @@ use crate::{
         },
         write::{Column, IdempotencyKey, Write},
     },
-    request::{ContextExt, now},
+    request::{ContextExt, DAY, now},
     scalar::{Count, DateTime, TimeRange, Timestamp, seal},
     series::{self, SeriesMatch},
     tenant::graphql::{Role, parse_match},
@@ -74,9 +74,6 @@ impl From<Deleted> for DeletedPoints {
 const MATCHES: usize = 200;
 /// Longest time that points are kept, short of for good.
 const MOST_DAYS: i32 = 36_500;
-/// A day, in µs.
-const DAY: i64 = 86_400_000_000;
-
 /// What can be done with points.
 #[derive(Default)]
 pub struct PointMutation;
@@ -171,10 +168,20 @@ impl PointMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The tenant's slug.")] tenant: String,
-        #[graphql(desc = "1 to 36,500 days of 24 hours; null for good.")] days: Option<i32>,
+        #[graphql(desc = "1 to 36,500 days of 24 hours; null for good. It must be given.")]
+        days: MaybeUndefined<i32>,
         #[graphql(desc = "Only tell what would be deleted.", default = false)] dry_run: bool,
     ) -> Result<DeletedPoints> {
         ctx.asker()?.principal()?;
+        let days = match days {
+            MaybeUndefined::Value(days) => Some(days),
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Undefined => {
+                return Err(Error::bad_input(
+                    "say for how many `days` points are kept, or `days: null` for good",
+                ));
+            }
+        };
         if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
             return Err(Error::bad_input(format!(
                 "`days` must be 1 to {MOST_DAYS}, or null to keep points for good"

@@ -163,7 +163,7 @@ impl Series {
         ctx: &Context<'_>,
         #[graphql(desc = "Which stretch of time.")] range: TimeRange,
         #[graphql(
-            desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches its first, last, least and greatest point (M4)."
+            desc = "At most this many points, at least 4, chosen so that a line through them looks like the line through all: of each of maxPoints / 4 equal stretches, from the first point in the range to the last, its first, last, least and greatest point (M4)."
         )]
         max_points: Option<i32>,
     ) -> Result<Samples> {

@@ -18,7 +18,7 @@ use crate::{
         table::{access_rule::RoleName, tenant},
     },
     point,
-    request::{ContextExt, now},
+    request::{ContextExt, DAY, now},
     scalar::{Count, DateTime, cursor, first, seal, unseal},
     series::{
         self, SeriesMatch,
@@ -231,9 +231,6 @@ pub struct Usage {
     /// How many days points are kept, by their time; null for good.
     retention_days: Option<i32>,
 }
-
-/// A day, in µs.
-const DAY: i64 = 86_400_000_000;
 
 /// What is meant by a text that names series.
 ///

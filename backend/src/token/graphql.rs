@@ -8,13 +8,12 @@ use crate::{
     error::{Error, Result},
     guard::{Admin, TenantScope, table::ingest_token::Model},
     identity::{TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token},
-    request::{ContextExt, now},
+    request::{ContextExt, DAY, now},
     scalar::{DateTime, Duration, Timestamp, seal, unseal},
     series::limit,
     tenant::graphql::Role,
 };
 
-const DAY: i64 = 86_400_000_000;
 /// The longest overlap of a rotation, µs.
 const MOST_OVERLAP: i64 = 366 * DAY;
 

@@ -1,6 +1,6 @@
 //! Points as files.
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::{ABSENT, FOREIGN, PROD, TestApp, batch, json_of};
@@ -15,6 +15,7 @@ mod format {
 
     on_both! {
         files_hold_each_point_bit_by_bit,
+        file_is_whole_however_it_is_compressed,
         requests_that_make_no_file_are_refused_in_words,
     }
 }
@@ -148,6 +149,33 @@ async fn files_hold_each_point_bit_by_bit(app: TestApp) {
     assert_eq!(response.text().await.unwrap(), "series,time,value\r\n");
 }
 
+async fn file_is_whole_however_it_is_compressed(app: TestApp) {
+    let points: Vec<(i64, f64)> = (0..20_000)
+        .map(|place| (place * 1_000_000, place as f64 / 8.0))
+        .collect();
+    app.ingest(&app.prod, PROD, "many", &points).await;
+    for range in [&[][..], &[("to", "3")]] {
+        let mut url = app.url.join(&format!("/export/{PROD}.csv")).unwrap();
+        url.query_pairs_mut().extend_pairs(range);
+        let client = Client::builder().no_brotli().no_gzip().build().unwrap();
+        let plain = client.get(url.clone()).bearer_auth(&app.prod).send();
+        let plain = plain.await.unwrap().text().await.unwrap();
+        for client in [Client::builder().no_brotli(), Client::builder().no_gzip()] {
+            let request = client.build().unwrap().get(url.clone());
+            let response = request.bearer_auth(&app.prod).send().await.unwrap();
+            // The client takes these away once it unpacks.
+            assert!(!response.headers().contains_key("content-length"));
+            let unpacked = response.text().await.unwrap();
+            assert!(
+                unpacked == plain,
+                "{} of {} bytes",
+                unpacked.len(),
+                plain.len()
+            );
+        }
+    }
+}
+
 async fn requests_that_make_no_file_are_refused_in_words(app: TestApp) {
     let batches = json!([batch("a", &[(1, 1.0)])]);
     app.try_ingest(&app.prod, PROD, batches).await;
@@ -159,6 +187,11 @@ async fn requests_that_make_no_file_are_refused_in_words(app: TestApp) {
             "mcce-g1-prod.csv",
             &[("from", "yesterday")],
             "`from` is no time",
+        ),
+        (
+            "mcce-g1-prod.csv",
+            &[("from", "2026-11-24T13:32:08 01:00")],
+            "`+` in an address as %2B",
         ),
         ("mcce-g1-prod.csv", &[("from", "2"), ("to", "1")], "swap"),
         ("mcce-g1-prod.csv", &[("until", "1")], "and nothing else"),

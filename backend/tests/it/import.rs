@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Output};
 
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::app::{PROD, TEST, TestApp};
@@ -49,7 +50,11 @@ async fn export_of_one_tenant_is_the_import_of_another(app: TestApp) {
         std::fs::write(&file, response.bytes().await.unwrap()).unwrap();
         let output = import(&app, TEST, &file, &[]).await;
         assert!(output.status.success(), "{}", said(&output));
-        assert_eq!(said(&output), "9002 points written\n");
+        let words = match kind {
+            "csv" => "9002 points written\n",
+            _ => "0 points written; 9002 points had been written before (--again",
+        };
+        assert!(said(&output).starts_with(words), "{}", said(&output));
         let bits = |points: Vec<(String, Vec<(i64, f64)>)>| -> Vec<(String, i64, u64)> {
             let flat = |(key, points): (String, Vec<(i64, f64)>)| {
                 points
@@ -67,6 +72,16 @@ async fn export_of_one_tenant_is_the_import_of_another(app: TestApp) {
     // The two files hold the same, and the same again is not written again.
     let batches: Vec<i64> = app.database.read("SELECT count(*) FROM batch").await;
     assert_eq!(batches, [3]);
+    // Unless it is asked for: after a deletion, say.
+    let file = folder.path().join("points.csv");
+    let delete = r#"mutation { deletePoints(tenant: "mcce-g1-test", series: ["other"], range: { from: 0, to: 9 }) { points } }"#;
+    app.data(&app.person("admin"), delete, json!({})).await;
+    let output = import(&app, TEST, &file, &["--again"]).await;
+    assert_eq!(said(&output), "9002 points written\n");
+    assert_eq!(
+        app.points(&app.test, TEST).await,
+        app.points(&app.prod, PROD).await
+    );
 }
 
 async fn lines_that_cannot_be_taken_are_told_and_the_others_written(app: TestApp) {
@@ -78,18 +93,41 @@ async fn lines_that_cannot_be_taken_are_told_and_the_others_written(app: TestApp
     let words = said(&output);
     assert!(!output.status.success(), "{words}");
     for expected in [
-        "line 2: `true` is no finite number: only numbers are stored",
+        "line 2: `true` is no finite number: only numbers are stored; the rest of the line is written",
         "line 4: the time -9 µs is not from 1970 up to 2200",
-        "2 points written",
+        "3 points written",
         "error: 2 lines were refused",
     ] {
         assert!(words.contains(expected), "{words}");
     }
     let wanted = [(
         r#"room.t{name="a"}"#.to_owned(),
-        vec![(2_000, 22.0), (3_000, 23.0)],
+        vec![(1_000, 21.5), (2_000, 22.0), (3_000, 23.0)],
     )];
     assert_eq!(app.points(&app.prod, PROD).await, wanted);
+
+    // Of what is too old for the tenant, only that is refused.
+    app.database
+        .execute("UPDATE tenant_counter SET retention = 86400000000")
+        .await;
+    let file = folder.path().join("old.csv");
+    let time = jiff::Timestamp::now();
+    std::fs::write(&file, format!("time,young\n0,1\n{time},2\n")).unwrap();
+    let output = import(&app, PROD, &file, &[]).await;
+    let words = said(&output);
+    for expected in [
+        "line 2: the tenant keeps points for 1 days, and this one is older",
+        "1 point written",
+        "error: 1 line was refused",
+    ] {
+        assert!(words.contains(expected), "{words}");
+    }
+
+    // Cells between semicolons, or compressed.
+    let file = folder.path().join("packed.csv");
+    std::fs::write(&file, b"\x1f\x8b\x08\x00").unwrap();
+    let output = import(&app, PROD, &file, &[]).await;
+    assert!(said(&output).contains("gunzip -c"), "{}", said(&output));
     for (name, content, words) in [
         ("points.txt", "", "give --format"),
         (

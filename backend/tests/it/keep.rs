@@ -154,6 +154,9 @@ async fn what_is_past_its_retention_is_neither_read_nor_taken(app: TestApp) {
         code(&keep(&app, &admin, Some(0), false).await),
         "BAD_USER_INPUT"
     );
+    let unsaid = r#"mutation { setRetention(tenant: "mcce-g1-prod") { points } }"#;
+    let refused = app.ask(&admin, unsaid, json!({})).await;
+    assert!(message(&refused).contains("`days: null` for good"));
     assert_eq!(
         keep(&app, &admin, None, false).await["data"]["setRetention"]["points"],
         0
@@ -209,7 +212,7 @@ async fn tenant_stores_up_to_its_quota(app: TestApp) {
     assert_eq!(code(&refused), "QUOTA_EXCEEDED");
     assert!(
         message(&refused).starts_with(
-            "mcce-g1-prod stores 2 points, and these are 2 more, while its quota is 3: delete"
+            "mcce-g1-prod stores 2 points and can't take 2, for its quota is 3: delete"
         ),
         "{refused}"
     );

@@ -23,14 +23,12 @@ use crate::{
         store::pending::working,
         write::{IdempotencyKey, Write},
     },
+    request::DAY,
     series,
 };
 
 /// How long an idempotency key is kept, in µs.
 pub const KEY_LIFETIME: i64 = DAY;
-
-/// A day, in µs.
-const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// What a write has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +147,7 @@ impl Room<'_> {
         ] {
             if let Some(quota) = quota.filter(|quota| stored + more > *quota) {
                 return Err(Error::QuotaExceeded(format!(
-                    "{} stores {stored} {what}, and these are {more} more, while its quota is {quota}: delete \
+                    "{} stores {stored} {what} and can't take {more}, for its quota is {quota}: delete \
                      some by `deletePoints`, keep them for fewer days by `setRetention`, or ask whoever runs this \
                      deployment for a larger quota",
                     self.tenant.slug
