@@ -121,7 +121,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     let sign_in = app.identity.router().layer(limited);
     let graphql = Router::new()
         .route("/graphql", any(graphql))
-        .route("/export/{file}", get(export::answer))
+        .route("/export/{*file}", get(export::answer))
         .layer(CompressionLayer::new())
         .with_state(app);
     Router::new()

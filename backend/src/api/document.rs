@@ -2,14 +2,16 @@
 //! executes by recursion, and a small document can ask all three for more than there is.
 //!
 //! Invariant: nothing is parsed that is nested deeper than [`NESTING`], and nothing validated whose fragments, written
-//! out, are more than [`COMPLEXITY`] fields.
+//! out, are more than [`COMPLEXITY`] fields, or whose variables, written out, are more than [`VALUES`] or [`WRITTEN`]: the
+//! library copies a variable wherever it is used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
-    Name, Positioned, Request,
-    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+    Name, Positioned, Request, Variables,
+    parser::types::{Directive, ExecutableDocument, OperationType, Selection, SelectionSet},
 };
+use async_graphql_value::{ConstValue, Value};
 
 use crate::{
     api::schema::COMPLEXITY,
@@ -21,10 +23,16 @@ const BYTES: usize = 256 << 10;
 /// Most brackets of any kind that are open at once, and most levels of fields once fragments are written out.
 const NESTING: usize = 64;
 
+/// Most that variables weigh where they are used ([`weight`]): of a document that only reads.
+const VALUES: usize = 4 << 20;
+/// The same, of one that writes: some 250,000 points outside of columns that were put aside.
+const WRITTEN: usize = 16 << 20;
+
 /// The request's document, parsed, if it may be executed; `None` when it is none, of which the execution tells more.
+/// Variables that it does not declare are dropped.
 ///
 /// # Errors
-/// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments are written out;
+/// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments and variables are written out;
 /// [`Error::BadInput`] when a fragment contains itself.
 pub fn check(request: &mut Request) -> Result<Option<&ExecutableDocument>> {
     if request.query.len() > BYTES {
@@ -36,11 +44,68 @@ pub fn check(request: &mut Request) -> Result<Option<&ExecutableDocument>> {
     if nesting(&request.query) > NESTING {
         return Err(too_deep());
     }
+    let weights = Weights::of(&request.variables);
     let Ok(document) = request.parsed_query() else {
         return Ok(None);
     };
-    expand(document)?;
-    Ok(Some(document))
+    expand(document, &weights)?;
+    let operations = document.operations.iter();
+    let declared: HashSet<Name> = operations
+        .flat_map(|(_, operation)| &operation.node.variable_definitions)
+        .map(|definition| definition.node.name.node.clone())
+        .collect();
+    request.variables.retain(|name, _| declared.contains(name));
+    Ok(request.parsed_query().ok())
+}
+
+/// How much there is in each variable.
+struct Weights(HashMap<Name, usize>);
+
+impl Weights {
+    fn of(variables: &Variables) -> Self {
+        let weights = variables.iter();
+        Weights(
+            weights
+                .map(|(name, value)| (name.clone(), weight(value)))
+                .collect(),
+        )
+    }
+
+    /// Of the variables in a value.
+    fn within(&self, value: &Value) -> usize {
+        match value {
+            Value::Variable(name) => self.0.get(name).copied().unwrap_or(0),
+            Value::List(items) => items.iter().map(|item| self.within(item)).sum(),
+            Value::Object(fields) => fields.values().map(|field| self.within(field)).sum(),
+            _ => 0,
+        }
+    }
+
+    fn of_arguments(&self, arguments: &[(Positioned<Name>, Positioned<Value>)]) -> usize {
+        let values = arguments.iter();
+        values.map(|(_, value)| self.within(&value.node)).sum()
+    }
+
+    fn of_directives(&self, directives: &[Positioned<Directive>]) -> usize {
+        let directives = directives.iter();
+        directives
+            .map(|directive| self.of_arguments(&directive.node.arguments))
+            .sum()
+    }
+}
+
+/// About the bytes of its text.
+fn weight(value: &ConstValue) -> usize {
+    let inner = match value {
+        ConstValue::String(text) => text.len(),
+        ConstValue::List(items) => items.iter().map(weight).sum(),
+        ConstValue::Object(fields) => {
+            let fields = fields.iter();
+            fields.map(|(name, value)| name.len() + weight(value)).sum()
+        }
+        _ => 0,
+    };
+    16 + inner
 }
 
 /// The kind of the operation of this name; while that is not settled, the kind with the strictest rules in the document.
@@ -128,12 +193,15 @@ fn behind_block(mut text: &[u8]) -> &[u8] {
 struct Extent {
     selections: usize,
     levels: usize,
+    /// What its variables weigh.
+    values: usize,
 }
 
 impl Extent {
     /// Takes in what is spread at `level`.
     fn add(&mut self, inner: Extent, level: usize) {
         self.selections = self.selections.saturating_add(inner.selections);
+        self.values = self.values.saturating_add(inner.values);
         self.levels = self.levels.max(level + inner.levels);
     }
 }
@@ -145,28 +213,35 @@ struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    fn of(set: &'a Positioned<SelectionSet>) -> Self {
+    fn of(set: &'a Positioned<SelectionSet>, weights: &Weights) -> Self {
         let mut own = Own {
             extent: Extent::default(),
             spreads: Vec::new(),
         };
-        own.add(set, 1);
+        own.add(set, 1, weights);
         own
     }
 
-    fn add(&mut self, set: &'a Positioned<SelectionSet>, level: usize) {
+    fn add(&mut self, set: &'a Positioned<SelectionSet>, level: usize, weights: &Weights) {
         self.extent.levels = self.extent.levels.max(level);
         self.extent.selections += set.node.items.len();
         for selection in &set.node.items {
-            match &selection.node {
-                Selection::Field(field) if field.node.selection_set.node.items.is_empty() => {}
-                Selection::Field(field) => self.add(&field.node.selection_set, level + 1),
+            let (directives, inner) = match &selection.node {
+                Selection::Field(field) => {
+                    self.extent.values += weights.of_arguments(&field.node.arguments);
+                    (&field.node.directives, Some(&field.node.selection_set))
+                }
                 Selection::InlineFragment(inline) => {
-                    self.add(&inline.node.selection_set, level + 1);
+                    (&inline.node.directives, Some(&inline.node.selection_set))
                 }
                 Selection::FragmentSpread(spread) => {
                     self.spreads.push((&spread.node.fragment_name.node, level));
+                    (&spread.node.directives, None)
                 }
+            };
+            self.extent.values += weights.of_directives(directives);
+            if let Some(inner) = inner.filter(|inner| !inner.node.items.is_empty()) {
+                self.add(inner, level + 1, weights);
             }
         }
     }
@@ -179,11 +254,11 @@ struct Expansion<'a> {
 }
 
 /// Checks what the document is with its fragments written out wherever they are spread, used or not: each is validated.
-fn expand(document: &ExecutableDocument) -> Result<()> {
+fn expand(document: &ExecutableDocument, weights: &Weights) -> Result<()> {
     let fragments = document.fragments.iter();
     let mut expansion = Expansion {
         fragments: fragments
-            .map(|(name, fragment)| (name, Own::of(&fragment.node.selection_set)))
+            .map(|(name, fragment)| (name, Own::of(&fragment.node.selection_set, weights)))
             .collect(),
         known: HashMap::new(),
     };
@@ -192,7 +267,7 @@ fn expand(document: &ExecutableDocument) -> Result<()> {
         whole.add(expansion.fragment(name, 0)?, 0);
     }
     for (_, operation) in document.operations.iter() {
-        let own = Own::of(&operation.node.selection_set);
+        let own = Own::of(&operation.node.selection_set, weights);
         whole.add(expansion.extent(&own, 0)?, 0);
     }
     if whole.selections > COMPLEXITY {
@@ -203,6 +278,17 @@ fn expand(document: &ExecutableDocument) -> Result<()> {
     }
     if whole.levels > NESTING {
         return Err(too_deep());
+    }
+    let most = match kind(document, None) {
+        OperationType::Mutation => WRITTEN,
+        _ => VALUES,
+    };
+    if whole.values > most {
+        return Err(Error::TooCostly(format!(
+            "the variables are more than {} MiB where they are used: give points as one variable of the type \
+             [SeriesBatch!]!, use a long value once, or ask in several requests",
+            most >> 20
+        )));
     }
     Ok(())
 }
@@ -256,6 +342,41 @@ mod tests {
 
     fn is_costly(query: impl Into<String>) -> bool {
         matches!(checked(query), Err(Error::TooCostly(_)))
+    }
+
+    #[test]
+    fn variables_count_wherever_they_are_used() {
+        let long = serde_json::json!({ "x": vec![0; 100_000], "unused": 1 });
+        let with = |query: &str| {
+            let mut request = Request::new(query);
+            request.variables = Variables::from_json(long.clone());
+            let checked = check(&mut request).map(|document| document.is_some());
+            (checked, request.variables.len())
+        };
+        let uses = |uses: usize| "a(x:$x) ".repeat(uses);
+        assert!(matches!(
+            with(&format!("query($x:X){{{}}}", uses(2))),
+            (Ok(true), 1)
+        ));
+        for query in [
+            format!("query($x:X){{{}}}", uses(3)),
+            "query($x:X){...f b{...f c{...f}}} fragment f on Q {a(x:[{y:$x}])}".into(),
+            "query($x:X){a @skip(if:$x) b @skip(if:$x) ... @skip(if:$x) {c}}".into(),
+            format!("mutation($x:X){{{}}}", uses(11)),
+        ] {
+            assert!(
+                matches!(with(&query), (Err(Error::TooCostly(_)), 2)),
+                "{query}"
+            );
+        }
+        assert!(matches!(
+            with(&format!("mutation($x:X){{{}}}", uses(10))),
+            (Ok(true), 1)
+        ));
+        let text = serde_json::json!({ "x": "a".repeat(1 << 20) });
+        let mut request = Request::new(format!("query($x:X){{{}}}", uses(5)));
+        request.variables = Variables::from_json(text);
+        assert!(check(&mut request).is_err());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `/export/TENANT.csv` and `/export/TENANT.ndjson`: points as a file, as they are read, however many there are.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
@@ -26,24 +28,31 @@ use crate::{
 
 /// Pieces that wait for a client to take them.
 const WAITING: usize = 2;
+/// Most of `series`.
+const MATCHES: usize = 200;
+/// How often it is asked whether the asker may still read.
+const CHECK: Duration = Duration::from_secs(5);
+/// Longest time that a file takes: it holds a connection of the database.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Answers a request for a file.
 pub async fn answer(
     State(app): State<App>,
-    Path(file): Path<String>,
+    file: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    let file = file.map_or_else(|_| String::new(), |Path(file)| file);
     let address = app.limits.address(&request);
     let (parts, _) = request.into_parts();
     match open(&app, &file, address, &parts).await {
-        Ok((export, scope)) => {
+        Ok((export, scope, asker)) => {
             let (kind, name) = match export.format {
                 Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
                 Format::Ndjson => ("application/x-ndjson", "ndjson"),
             };
             let name = format!("attachment; filename=\"{}.{name}\"", scope.tenant().slug);
             let (sender, receiver) = mpsc::channel(WAITING);
-            tokio::spawn(send(scope, export, sender));
+            tokio::spawn(send(app, asker, scope, export, sender));
             // Fused, for compression asks on after the end.
             let pieces = futures::stream::unfold(receiver, async |mut receiver| {
                 Some((receiver.recv().await?, receiver))
@@ -69,7 +78,7 @@ async fn open(
     file: &str,
     address: Address,
     parts: &Parts,
-) -> Result<(Export, TenantScope<Viewer>), Refused> {
+) -> Result<(Export, TenantScope<Viewer>, Asker), Refused> {
     let proof = Proof::of(&parts.headers);
     if proof.is_cookie() && !app.identity.is_same_origin(&parts.headers) {
         return Err((
@@ -85,12 +94,12 @@ async fn open(
     let principal = asker.principal().map_err(refused)?;
     let parsed = parse(file, parts.uri.query().unwrap_or_default());
     let (slug, export) = parsed.map_err(|error| (StatusCode::BAD_REQUEST, error))?;
-    let scope = app.pool.look(principal, &slug).await;
+    let scope = app.pool.look_long(principal, &slug).await;
     let scope = scope.map_err(|error| match error {
         Error::NotFound(_) => (StatusCode::NOT_FOUND, error),
         other => refused(other),
     })?;
-    Ok((export, scope))
+    Ok((export, scope, asker))
 }
 
 /// The tenant whose points a file holds, and which of them.
@@ -117,6 +126,11 @@ fn parse(file: &str, query: &str) -> Result<(String, Export)> {
             }
         }
     }
+    if export.series.len() > MATCHES {
+        return Err(Error::bad_input(format!(
+            "`series` is there more than {MATCHES} times: give patterns, or ask for several files"
+        )));
+    }
     if export.range.start > export.range.end {
         return Err(Error::bad_input(
             "the range ends before it begins: swap `from` and `to`",
@@ -142,10 +156,43 @@ fn time(name: &str, text: &str) -> Result<i64> {
 
 /// Sends the file in pieces, each once the client has taken those before. When something fails, the connection breaks off,
 /// or half a file would look like a whole one.
-async fn send(scope: TenantScope<Viewer>, export: Export, pieces: mpsc::Sender<Result<String>>) {
-    if let Err(error) = export.write(&scope, now(), &pieces).await {
-        tracing::warn!(%error, tenant = scope.tenant().slug, "an export broke off");
-        // The client may be gone as well.
+async fn send(
+    app: App,
+    asker: Asker,
+    scope: TenantScope<Viewer>,
+    export: Export,
+    pieces: mpsc::Sender<Result<String>>,
+) {
+    let slug = scope.tenant().slug.clone();
+    let written = tokio::time::timeout(LONGEST, export.write(&scope, now(), &pieces));
+    let done = tokio::select! {
+        written = written => written.unwrap_or_else(|_| {
+            Err(Error::TooCostly("the file took longer than an hour: ask for shorter ranges".into()))
+        }),
+        refused = until_refused(&app, asker, &slug) => Err(refused),
+        // The client is gone.
+        () = pieces.closed() => return,
+    };
+    // A client that takes nothing is not to hold a connection of the database.
+    drop(scope);
+    if let Err(error) = done {
+        tracing::warn!(%error, tenant = slug, "an export broke off");
         let _ = pieces.send(Err(error)).await;
+    }
+}
+
+/// Waits until the asker may read the tenant no more. What can't be found out now is asked again later.
+async fn until_refused(app: &App, mut asker: Asker, slug: &str) -> Error {
+    loop {
+        tokio::time::sleep(CHECK).await;
+        let checked = async {
+            asker = asker.again().await?;
+            app.pool.look::<Viewer>(asker.principal()?, slug).await
+        };
+        if let Err(refused) = checked.await
+            && let Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_) = refused
+        {
+            return refused;
+        }
     }
 }

@@ -14,6 +14,11 @@ impl Edges {
         Edges(edges.into())
     }
 
+    /// How many cells they bound.
+    pub fn cells(&self) -> usize {
+        self.0.len().saturating_sub(1)
+    }
+
     /// The place of the cell that `time` lies in.
     fn cell(&self, time: i64) -> Option<usize> {
         let begun = self.0.partition_point(|&edge| edge <= time);

@@ -361,8 +361,8 @@ impl Importing {
     async fn write(&mut self, number: u64) -> Result<()> {
         let columns: Vec<Column> = std::mem::take(&mut self.waiting).into_values().collect();
         self.points = 0;
-        if !columns.is_empty() {
-            let done = self.ingest(&columns).await;
+        for columns in columns.chunks(SERIES) {
+            let done = self.ingest(columns).await;
             let (points, replayed) = done.map_err(|error| {
                 let begun = self.begun.load(Ordering::Relaxed);
                 let on = format!(

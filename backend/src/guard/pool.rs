@@ -18,7 +18,7 @@ use crate::{
     guard::{
         AtLeast, Editor, Principal, Role, Snapshot, TenantScope,
         scope::{enter, named},
-        share::Shares,
+        share::{Long, Shares},
         transaction::{Access, Transaction},
         url,
     },
@@ -37,6 +37,7 @@ struct Inner {
     /// SQLite has one writer at a time: waiting here is fair, waiting for its lock is not.
     writer: Arc<Semaphore>,
     shares: Shares,
+    long: Long,
 }
 
 /// The two databases that Sundial runs on.
@@ -123,6 +124,7 @@ impl Pool {
                 connection,
                 writer: Arc::new(Semaphore::new(1)),
                 shares: Shares::of(connections),
+                long: Long::of(connections),
             }),
             home: 0,
         })
@@ -184,6 +186,18 @@ impl Pool {
     /// As [`Pool::enter`].
     pub async fn look<R: Role>(&self, principal: &Principal, slug: &str) -> Result<TenantScope<R>> {
         enter(self.read().shared_by(principal), principal, slug).await
+    }
+
+    /// The same, for what is read for long: few at a time.
+    ///
+    /// # Errors
+    /// As [`Pool::look`], and [`Error::RateLimited`] when there is no room in time.
+    pub async fn look_long<R: Role>(
+        &self,
+        principal: &Principal,
+        slug: &str,
+    ) -> Result<TenantScope<R>> {
+        enter(self.read().shared_by(principal).long(), principal, slug).await
     }
 
     /// Applies all changes to the tables that are still missing.
@@ -251,6 +265,11 @@ impl Pool {
     /// Whose connections are how many; where there is one tenant, nobody needs a share.
     pub(in crate::guard) fn shares(&self) -> Option<&Shares> {
         (self.home == 0).then_some(&self.inner.shares)
+    }
+
+    /// Room for what holds a connection long.
+    pub(in crate::guard) fn long(&self) -> &Long {
+        &self.inner.long
     }
 
     /// The tenant that the deployment is pinned to, or 0 where it serves all of them.

@@ -35,6 +35,42 @@ impl From<&Principal> for Sharer {
     }
 }
 
+/// Room for what holds a connection long, whoever asks: all of it together has a share, and each of its askers one place,
+/// so that the rest of their own share is left to them.
+pub(super) struct Long {
+    each: Shares,
+    all: Arc<Semaphore>,
+}
+
+impl Long {
+    /// In a quarter of `connections`, one at least.
+    pub(super) fn of(connections: u32) -> Self {
+        let Shares { most, used } = Shares::of(connections);
+        Long {
+            each: Shares { most: 1, used },
+            all: Arc::new(Semaphore::new(most)),
+        }
+    }
+
+    /// A place, once there is one.
+    ///
+    /// # Errors
+    /// As [`Shares::take`].
+    pub(super) async fn take(&self, sharer: Sharer) -> Result<[OwnedSemaphorePermit; 2]> {
+        Ok([
+            self.each.take(sharer).await?,
+            in_time(self.all.clone()).await?,
+        ])
+    }
+}
+
+async fn in_time(places: Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    match tokio::time::timeout(WAIT, places.acquire_owned()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(Error::RateLimited { retry_after: 1 }),
+    }
+}
+
 /// The shares in use.
 pub(super) struct Shares {
     most: usize,
@@ -55,11 +91,7 @@ impl Shares {
     /// # Errors
     /// [`Error::RateLimited`] when there is none in time.
     pub(super) async fn take(&self, sharer: Sharer) -> Result<OwnedSemaphorePermit> {
-        let share = self.share(sharer);
-        match tokio::time::timeout(WAIT, share.acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::RateLimited { retry_after: 1 }),
-        }
+        in_time(self.share(sharer)).await
     }
 
     fn share(&self, sharer: Sharer) -> Arc<Semaphore> {
@@ -95,6 +127,21 @@ mod tests {
         assert!(shares.take(Sharer::Account(1)).await.is_ok());
         drop(held);
         assert!(shares.take(Sharer::Tenant(1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_long_leaves_room() {
+        let long = Long::of(8);
+        let soon = Duration::from_millis(20);
+        let next = async |id| tokio::time::timeout(soon, long.take(Sharer::Account(id))).await;
+        let first = next(1).await.unwrap().unwrap();
+        assert!(next(1).await.is_err());
+        let second = next(2).await.unwrap().unwrap();
+        assert!(next(3).await.is_err());
+        drop(second);
+        assert!(next(3).await.is_ok());
+        drop(first);
+        assert!(next(1).await.is_ok());
     }
 
     #[tokio::test]

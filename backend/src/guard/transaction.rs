@@ -61,6 +61,7 @@ pub(super) struct Transaction {
     pool: Pool,
     access: Access,
     sharer: Option<Sharer>,
+    is_long: bool,
     state: Mutex<State>,
 }
 
@@ -71,6 +72,7 @@ struct State {
     // Dropped after the transaction: fields drop in order.
     writer: Option<OwnedSemaphorePermit>,
     share: Option<OwnedSemaphorePermit>,
+    long: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 /// The transaction, bound and exclusively held for one statement or more.
@@ -90,6 +92,7 @@ impl Transaction {
             pool,
             access,
             sharer: None,
+            is_long: false,
             state: Mutex::default(),
         }
     }
@@ -102,10 +105,21 @@ impl Transaction {
         }
     }
 
+    /// The same, when it may be held for long.
+    pub(super) fn long(self) -> Self {
+        Transaction {
+            is_long: true,
+            ..self
+        }
+    }
+
     /// The transaction with `fence` in force, begun if it was not.
     pub(super) async fn fenced(&self, fence: &Fence) -> Result<Fenced<'_>> {
         let mut state = self.state.lock().await;
         if state.open.is_none() {
+            if let Some(sharer) = self.sharer.filter(|_| self.is_long) {
+                state.long = Some(self.pool.long().take(sharer).await?);
+            }
             if let (Some(sharer), Some(shares)) = (self.sharer, self.pool.shares()) {
                 state.share = Some(shares.take(sharer).await?);
             }

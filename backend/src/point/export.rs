@@ -1,7 +1,8 @@
 //! Points as text, a line each, piece by piece.
 
-use std::{fmt::Write, ops::Range, time::Duration};
+use std::{fmt::Write, ops::Range, sync::Arc, time::Duration};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
@@ -9,18 +10,22 @@ use crate::{
     chunk::{Points, TIMES},
     error::{Error, Result},
     guard::{Role, TenantScope},
-    point::store::{Reader, read::Piece},
+    point::store::{Reader, read::Piece, working},
     request::Budget,
     series::{self, SeriesMatch},
 };
 
 /// Series listed at a time.
 const SERIES: usize = 500;
-/// Chunks that are made text at a time: some MiB.
+/// Chunks that are read at a time: some MiB.
 const CHUNKS: usize = 8;
+/// About the bytes of a piece of text.
+const BYTES: usize = 1 << 20;
+/// Pieces that are made at the same time.
+const PIECES: usize = 2;
 
 /// Longest time until a piece is taken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl Export {
     /// Gives the text in pieces, each once there is room for it: by series and time, as all was at one moment.
     ///
     /// # Errors
-    /// As [`Reader::open`], and [`Error::Internal`] when nobody takes a piece for a minute.
+    /// As [`Reader::open`], and [`Error::Internal`] when nobody takes a piece in time.
     pub async fn write<R: Role>(
         &self,
         scope: &TenantScope<R>,
@@ -73,13 +78,20 @@ impl Export {
                 let range = self.range.clone();
                 let reader = Reader::open(scope, series.id, range, &Budget::endless(), now).await?;
                 let mut reader = reader.by(CHUNKS);
-                let around = around(self.format, &series.key)?;
-                let lines = move |points: Points| lines(&around, &points);
-                while let Some(made) = reader.next(|_| false, lines.clone()).await? {
-                    for piece in made {
-                        if let Piece::Read(lines) = piece {
-                            give(pieces, lines).await?;
-                        }
+                let around = Arc::new(around(self.format, &series.key)?);
+                while let Some(read) = reader.next(|_| false, |points| points).await? {
+                    let read = read.into_iter().filter_map(|piece| match piece {
+                        Piece::Read(points) => Some(points),
+                        Piece::Summary(_) => None,
+                    });
+                    let parts = read.flat_map(|points| parts(points, width(&around)));
+                    let made = stream::iter(parts).map(|part| {
+                        let around = around.clone();
+                        working(move || Ok(lines(&around, &part)))
+                    });
+                    let mut made = std::pin::pin!(made.buffered(PIECES));
+                    while let Some(lines) = made.try_next().await? {
+                        give(pieces, lines).await?;
                     }
                 }
             }
@@ -120,8 +132,21 @@ fn around(format: Format, key: &str) -> Result<[String; 3]> {
     })
 }
 
-fn lines([before, between, behind]: &[String; 3], points: &Points) -> String {
-    let mut text = String::with_capacity(points.len() * (before.len() + 48));
+/// About the bytes of a line.
+fn width(around: &[String; 3]) -> usize {
+    around[0].len() + 48
+}
+
+/// The points in parts of which each makes a piece of text.
+fn parts(points: Points, width: usize) -> impl Iterator<Item = Points> {
+    let most = (BYTES / width).max(1);
+    let starts = (0..points.len()).step_by(most);
+    starts.map(move |start| points.slice(start..(start + most).min(points.len())))
+}
+
+fn lines(around: &[String; 3], points: &Points) -> String {
+    let [before, between, behind] = around;
+    let mut text = String::with_capacity(points.len() * width(around));
     for (time, value) in points.iter() {
         let time = Timestamp::from_microsecond(time).unwrap_or_default();
         // The shortest digits that give the same number back.

@@ -16,10 +16,13 @@ pub use pending::{damaged, open, since, working};
 pub use read::Reader;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     guard::{Role, Scoped, TenantScope},
     point::{
-        entity::{Column, Entity, chunk, chunk::Head},
+        entity::{
+            Column, Entity, chunk,
+            chunk::{Body, Head},
+        },
         store::pending::{counter, update_latest},
     },
 };
@@ -67,7 +70,13 @@ pub async fn latest<R: Role>(
             let chunks = chunks.filter(chunk::Column::SeriesId.eq(*id));
             chunks.order_by_desc(chunk::Column::FirstAt).limit(1)
         };
-        let heads: Vec<Head> = Scoped::all_of(ids.iter().map(last).collect()).await?;
+        let mut heads: Vec<Head> = Scoped::all_of(ids.iter().map(last).collect()).await?;
+        // SQLite keeps no sign of a zero.
+        for head in &mut heads {
+            if head.last == 0.0 && head.sum.is_none() {
+                head.last = last_of(scope, head).await?;
+            }
+        }
         best.extend(
             heads
                 .into_iter()
@@ -77,6 +86,20 @@ pub async fn latest<R: Role>(
     update_latest(scope, series_ids, counter.compacted_seq, &mut best).await?;
     best.retain(|_, (time, _)| *time >= counter.kept_since(now));
     Ok(best)
+}
+
+/// The last value of a chunk.
+async fn last_of<R: Role>(scope: &TenantScope<R>, head: &Head) -> Result<f64> {
+    let bodies = scope.find::<chunk::Entity>();
+    let bodies = bodies
+        .filter(chunk::Column::SeriesId.eq(head.series_id))
+        .filter(chunk::Column::FirstAt.eq(head.first_at))
+        .limit(1);
+    let body = bodies.all_as::<Body>().await?.pop();
+    let points = body.as_ref().map(read::decode).transpose()?;
+    let last = points.and_then(|points| points.last());
+    last.map(|(_, value)| value)
+        .ok_or_else(|| Error::Internal("a chunk is not there".into()))
 }
 
 /// What a tenant stores.

@@ -5,14 +5,14 @@ use std::{ops::Range, sync::Arc};
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 
 use crate::{
-    chunk::{self, Points, columns, downsample, extremes},
+    chunk::{self, Points, TIMES, columns, downsample, extremes},
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::{
         latest::Latest,
         store::{Reader, working},
     },
-    request::{ContextExt, now},
+    request::{Budget, ContextExt, now},
     scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
     series::{
         SeriesKey,
@@ -74,10 +74,12 @@ impl Series {
         fill: WindowFill,
     ) -> Result<Windows> {
         let reader = self.reader(ctx, arguments.range.clone()).await?;
+        // Eight columns, where points have two, and as much while they are added up.
+        let budget = ctx.budget()?;
+        budget.give(arguments.edges.cells())?;
         let cells = reader.cells(arguments.edges.clone()).await?;
         let windows = chunk::Windows::of(&cells, fill.into());
-        // Eight columns, where points have two.
-        ctx.budget()?.give(4 * windows.starts.len())?;
+        budget.give(3 * windows.starts.len())?;
         Ok(windows.into())
     }
 }
@@ -171,7 +173,7 @@ impl Series {
         let points = match max_points {
             Some(most) => {
                 let most = usize::try_from(most).unwrap_or(0).min(MOST_SAMPLES);
-                thinned(reader, most).await?
+                thinned(reader, most, ctx.budget()?).await?
             }
             None => {
                 let points = reader.points(MOST_SAMPLES).await?;
@@ -234,7 +236,8 @@ impl Series {
     ) -> Result<Vec<Gap>> {
         let most = self::first(first, MOST)?;
         let range = range.micros()?;
-        let range = range.start..range.end.min(now()).max(range.start);
+        let start = range.start.clamp(TIMES.start, TIMES.end);
+        let range = start..range.end.min(now()).max(start);
         let reader = self.reader(ctx, range.clone()).await?;
         gaps(reader, range, longer_than.0.about(), most).await
     }
@@ -251,9 +254,10 @@ impl Series {
 }
 
 /// At most `most` points that draw the same line as all of them.
-async fn thinned(mut reader: Reader<'_, Viewer>, most: usize) -> Result<Points> {
+async fn thinned(mut reader: Reader<'_, Viewer>, most: usize, budget: &Budget) -> Result<Points> {
     let refused = |error| Error::bad_input(format!("`maxPoints`: {error}"));
     let survey = reader.survey().await?;
+    budget.give(most / 4)?;
     let edges = columns(&survey.stretch, most).map_err(refused)?;
     if survey.points.start > most {
         return Ok(extremes(&reader.cells(edges).await?));

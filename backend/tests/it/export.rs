@@ -16,6 +16,7 @@ mod format {
     on_both! {
         files_hold_each_point_bit_by_bit,
         file_is_whole_however_it_is_compressed,
+        file_breaks_off_when_its_asker_may_read_no_more,
         requests_that_make_no_file_are_refused_in_words,
     }
 }
@@ -176,12 +177,55 @@ async fn file_is_whole_however_it_is_compressed(app: TestApp) {
     }
 }
 
+async fn file_breaks_off_when_its_asker_may_read_no_more(app: TestApp) {
+    // More than what waits in sockets.
+    let key = format!("long{{name=\"{}\"}}", "a".repeat(400));
+    for start in 0..3 {
+        let points: Vec<(i64, f64)> = (0..40_000)
+            .map(|place| (start * 40_000 + place, 0.5))
+            .collect();
+        app.ingest(&app.prod, PROD, &key, &points).await;
+    }
+    let made = r#"mutation { createToken(tenant: "mcce-g1-prod", name: "short") { secret token { id } } }"#;
+    let made = app.data(&app.person("admin"), made, json!({})).await;
+    let made = &made["createToken"];
+    let secret = made["secret"].as_str().unwrap();
+    let client = Client::builder().no_brotli().no_gzip().build().unwrap();
+    let url = app.url.join(&format!("/export/{PROD}.csv")).unwrap();
+    let mut response = client.get(url).bearer_auth(secret).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let revoked = r#"mutation ($id: ID!) { revokeToken(tenant: "mcce-g1-prod", id: $id) { id } }"#;
+    app.data(
+        &app.person("admin"),
+        revoked,
+        json!({ "id": made["token"]["id"] }),
+    )
+    .await;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    let mut bytes = 0;
+    loop {
+        match response.chunk().await {
+            Ok(Some(part)) => bytes += part.len(),
+            Ok(None) => panic!("the file is whole, at {bytes} bytes"),
+            Err(_) => break,
+        }
+    }
+    assert!(bytes < 50_000_000, "{bytes}");
+}
+
 async fn requests_that_make_no_file_are_refused_in_words(app: TestApp) {
     let batches = json!([batch("a", &[(1, 1.0)])]);
     app.try_ingest(&app.prod, PROD, batches).await;
     for (file, query, words) in [
         ("mcce-g1-prod", &[][..], "name a file"),
         ("mcce-g1-prod.xlsx", &[], "name a file"),
+        ("mcce-g1-prod.csv/", &[], "name a file"),
+        ("%ff.csv", &[], "name a file"),
+        (
+            "mcce-g1-prod.csv",
+            &[("series", "a"); 201],
+            "more than 200 times",
+        ),
         ("mcce-g1-prod.csv", &[("series", "a{")], "names no series"),
         (
             "mcce-g1-prod.csv",

@@ -123,7 +123,18 @@ async fn lines_that_cannot_be_taken_are_told_and_the_others_written(app: TestApp
         assert!(words.contains(expected), "{words}");
     }
 
-    // Cells between semicolons, or compressed.
+    // More series in a line than go into one write.
+    let file = folder.path().join("wide.csv");
+    let names: Vec<String> = (0..12_000).map(|place| format!("wide.s{place}")).collect();
+    std::fs::write(
+        &file,
+        format!("time,{}\n{time}{}\n", names.join(","), ",7".repeat(12_000)),
+    )
+    .unwrap();
+    let output = import(&app, PROD, &file, &[]).await;
+    assert_eq!(said(&output), "12000 points written\n");
+
+    // Compressed.
     let file = folder.path().join("packed.csv");
     std::fs::write(&file, b"\x1f\x8b\x08\x00").unwrap();
     let output = import(&app, PROD, &file, &[]).await;

@@ -21,6 +21,7 @@ on_both! {
     tenant_stores_up_to_its_quota,
     refused_call_leaves_no_series_whatever_it_is_committed_with,
     retention_waits_for_who_compacts,
+    series_that_end_together_expire_together,
     subscriber_goes_on_for_an_hour_and_not_behind_a_deletion,
     administrators_alone_delete_and_each_deletion_is_told,
 }
@@ -162,6 +163,29 @@ async fn what_is_past_its_retention_is_neither_read_nor_taken(app: TestApp) {
         0
     );
     assert_eq!(usage(&app, &admin).await["retentionDays"], Value::Null);
+}
+
+async fn series_that_end_together_expire_together(app: TestApp) {
+    let at = now() - 3 * DAY;
+    let batches: Vec<Value> = (0..6_000)
+        .map(|place| batch(&format!("s{place}"), &[(at, 1.0)]))
+        .collect();
+    app.try_ingest(&app.prod, PROD, json!(batches)).await;
+    app.ingest(&app.prod, PROD, "young", &[(now() - DAY, 1.0)])
+        .await;
+    app.compact(PROD).await;
+    app.database
+        .execute(&format!(
+            "UPDATE tenant_counter SET retention = {}",
+            2 * DAY
+        ))
+        .await;
+    for _ in 0..2 {
+        app.compact(PROD).await;
+    }
+    assert_eq!(usage(&app, &app.person("admin")).await["points"], 1);
+    let chunks: Vec<i64> = app.database.read("SELECT count(*) FROM chunk").await;
+    assert_eq!(chunks, [1]);
 }
 
 async fn usage_counts_what_is_stored(app: TestApp) {

@@ -20,6 +20,35 @@ on_both! {
     all_that_one_request_reads_is_of_one_moment,
     series_of_two_tenants_are_compared_by_whom_both_are_open_to,
     gaps_are_stretches_without_points,
+    zero_keeps_its_sign,
+}
+
+async fn zero_keeps_its_sign(app: TestApp) {
+    let points = [(0, -0.0), (1, 5.0), (2, -0.0)];
+    app.ingest(&app.prod, PROD, "a", &points).await;
+    let query = r#"query ($tenant: String!) { tenant(slug: $tenant) { series { nodes {
+        latest { value }
+        samples(range: { from: 0, to: 9 }) { values }
+        windows(range: { from: 0, to: 9 }, every: "1s") { min first last } } } } }"#;
+    for compacted in [false, true] {
+        if compacted {
+            app.compact(PROD).await;
+        }
+        let data = app.data(&app.prod, query, json!({ "tenant": PROD })).await;
+        let node = &data["tenant"]["series"]["nodes"][0];
+        let zeros = [
+            &node["latest"]["value"],
+            &node["samples"]["values"][0],
+            &node["samples"]["values"][2],
+            &node["windows"]["min"][0],
+            &node["windows"]["first"][0],
+            &node["windows"]["last"][0],
+        ];
+        for zero in zeros {
+            let bits = zero.as_f64().unwrap().to_bits();
+            assert_eq!(bits, (-0.0_f64).to_bits(), "{node}");
+        }
+    }
 }
 
 async fn all_that_one_request_reads_is_of_one_moment(app: TestApp) {
@@ -126,7 +155,10 @@ async fn gaps_are_stretches_without_points(app: TestApp) {
             gaps("a", 0, minute, "5s", 10).await,
             [(2, 9), (10, 30), (30, 60)]
         );
-        assert_eq!(gaps("a", 0, minute, "5s", 1).await, [(2, 9)]);
+        // No point lies before 1970.
+        for from in [-1, i64::MIN] {
+            assert_eq!(gaps("a", from, minute, "5s", 1).await, [(2, 9)]);
+        }
         assert_eq!(gaps("a", 0, minute, "7s", 10).await, [(10, 30), (30, 60)]);
         assert_eq!(gaps("a", 3 * SECOND, 8 * SECOND, "1s", 10).await, [(3, 8)]);
         assert_eq!(gaps("a", 0, 3 * SECOND, "1s", 10).await, []);

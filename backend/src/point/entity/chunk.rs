@@ -33,7 +33,8 @@ pub struct Model {
     pub max: f64,
     /// When that was first, in µs since 1970 UTC.
     pub max_at: i64,
-    /// All values together, rounded; none where adding them up leaves the range of `f64`.
+    /// All values together, rounded; none where adding them up leaves the range of `f64`, or where a value above is -0.0,
+    /// which not every database keeps: then the points tell.
     pub sum: Option<f64>,
     /// What rounding took from the sum.
     pub sum_rest: Option<f64>,

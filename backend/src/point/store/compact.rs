@@ -364,6 +364,10 @@ pub(super) fn row(
         return Ok(None);
     };
     let sum = summary.sum.total().map(|_| summary.sum);
+    // SQLite keeps no sign of a zero, so that such a summary tells too little.
+    let extremes = [summary.first, summary.last, summary.min, summary.max];
+    let is_negative_zero = |(_, value): &(i64, f64)| value.to_bits() == (-0.0_f64).to_bits();
+    let sum = sum.filter(|_| !extremes.iter().any(is_negative_zero));
     let steps = points.times().windows(2).map(|pair| pair[1] - pair[0]);
     let payload = encode_chunk(points);
     let number =

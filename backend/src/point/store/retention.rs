@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sea_orm::{ColumnTrait, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
 
 use crate::{
     chunk::TIMES,
@@ -62,25 +62,26 @@ pub(super) async fn expire<R: AtLeast<Editor>>(scope: &TenantScope<R>, now: i64)
         .find::<Entity>()
         .filter(Column::LastAt.lt(past.end))
         .order_by_asc(Column::LastAt)
+        .order_by_asc(Column::SeriesId)
         .limit(CHUNKS);
     let oldest: Vec<Head> = oldest.all_as().await?;
     let Some(last) = oldest.last() else {
         return Ok(());
     };
-    // Of those that end at the same time, some may be left for the next time.
-    let end = if oldest.len() as u64 == CHUNKS {
-        last.last_at
-    } else {
-        past.end
-    };
+    // Chunks of one series never end at the same time.
+    let up_to_last = Condition::any().add(Column::LastAt.lt(last.last_at)).add(
+        Condition::all()
+            .add(Column::LastAt.eq(last.last_at))
+            .add(Column::SeriesId.lte(last.series_id)),
+    );
     let mut change = Change::default();
-    for head in oldest.iter().filter(|head| head.last_at < end) {
+    for head in &oldest {
         change.add(Change {
             points: -i64::from(head.points),
             bytes: -i64::from(head.bytes),
         });
     }
     let gone = scope.delete::<Entity>();
-    gone.filter(Column::LastAt.lt(end)).all().await?;
+    gone.filter(up_to_last).all().await?;
     advance(scope, None, change).await
 }
