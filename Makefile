@@ -7,7 +7,7 @@ export SUNDIAL_TOOLS
 export PATH := $(SUNDIAL_TOOLS)/bin:$(SUNDIAL_TOOLS)/node_modules/.bin:$(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev page
+.PHONY: help demo test dev page bench
 .DELETE_ON_ERROR:
 
 help: ## This list
@@ -23,6 +23,11 @@ test: ## Check and test everything, on SQLite, PostgreSQL and in a browser
 dev: ## Like demo, with quick builds; the page is rebuilt as its files change
 	@tools/setup demo
 	@tools/demo --dev
+
+bench: ## Measure beside other databases (half an hour), for docs/benchmarks.md
+	@tools/setup bench
+	@cargo build --release -p sundial -p sundial-bench
+	@PG_VERSION=18 PG_DURABLE=1 tools/postgres node backend/bench/run/main.mjs
 
 page: ## Build the web page into frontend/dist
 	@tools/setup demo

@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 
 import { Postgres } from "./postgres.mjs";
-import { cpu, peak, rest, sleep, stopAll } from "./process.mjs";
+import { cpu, peak, rest, sleep, stop, stopAll } from "./process.mjs";
 import { report } from "./report.mjs";
 import { Copy, Influx, Postgraphile, Quest, Sundial, Unnest, Victoria, WINDOW, has } from "./services.mjs";
 
@@ -19,10 +19,18 @@ const LARGE = quick ? 5_000_000 : 100_000_000;
 const TURN = { Sundial: 10, "Sundial on SQLite": 6, VictoriaMetrics: 10, QuestDB: 4, InfluxDB: 3, "`\\copy`": 2, "`INSERT … unnest`": 1.5, PostGraphile: 0.6 };
 
 // How points come: series in a request, points of each, from when on, and how much slower that is than the first.
-const SHAPES = process.env.SKIP ? [] : [
+const SHAPES = [
   { name: "gauge_long", series: 1, points: 10_000, from: 1_610_000_000, slower: 1 },
   { name: "gauge_mixed", series: 100, points: 100, from: 1_680_000_000, slower: 1.2 },
   { name: "gauge_wide", series: 1_000, points: 1, from: 1_690_000_000, slower: 4 },
+];
+
+// By the names of tools/setup, in its versions.
+const PEERS = [
+  { name: "postgraphile", title: "PostGraphile 5.1", start: (directory, postgres) => Postgraphile.start(directory, postgres) },
+  { name: "influxdb", title: "InfluxDB 1.6.7", start: (directory) => Influx.start(directory) },
+  { name: "victoriametrics", title: "VictoriaMetrics 1.151", start: (directory) => Victoria.start("victoriametrics", directory) },
+  { name: "questdb", title: "QuestDB 9.1", start: (directory) => Quest.start(directory) },
 ];
 
 const begin = Date.now();
@@ -86,18 +94,22 @@ async function windows(services) {
 
 async function sizes(directory, postgres) {
   const figures = [];
-  for (const gauge of ["exact", "jitter"]) {
-    const services = [await Sundial.start(`${gauge}_points`, directory, postgres), await Sundial.start(`${gauge}_file`, directory)];
-    if (has("victoriametrics")) services.push(await Victoria.start(`${gauge}_victoria`, directory));
+  for (const gauge of ["exact", "jitter", "jitter-millis"]) {
+    const label = gauge.replace("-", "_");
+    const services = [await Sundial.start(`${label}_points`, directory, postgres), await Sundial.start(`${label}_file`, directory)];
+    // It has no times in µs.
+    if (has("victoriametrics") && gauge !== "jitter") services.push(await Victoria.start(`${label}_victoria`, directory));
     for (const service of services) {
       const shape = { series: 100, points: 100, requests: quick ? 200 : 1_000 };
       await service.ingest({ name: "gauge", gauge, ...shape });
       await service.compact?.();
       await service.merge?.();
+      await service.pack?.();
       await rest(service.pids);
       const bytes = (await service.bytes()) / (shape.series * shape.points * shape.requests);
       say(`at rest, ${gauge}: ${service.name} ${bytes.toFixed(3)} bytes a point`);
       figures.push({ gauge, service: service.name, bytes });
+      await stop(service.program);
     }
   }
   return figures;
@@ -124,7 +136,9 @@ async function growth(directory, postgres, full) {
   }
   const [before, after] = [median(times.few), median(times.full)];
   say(`a request's median: ${before.toFixed(2)} ms with 1 M points stored, ${after.toFixed(2)} ms with ${LARGE / 1e6} M`);
-  return { few: before, full: after, stored: LARGE };
+  await rest(full.pids);
+  const stored = await full.count();
+  return { few: before, full: after, stored, bytes: (await full.bytes()) / stored };
 }
 
 async function main() {
@@ -135,10 +149,9 @@ async function main() {
     const file = await Sundial.start("sundial_file", directory);
     const copy = new Copy(postgres, directory);
     const unnest = new Unnest(postgres, directory);
-    const peers = { postgraphile: () => Postgraphile.start(directory, postgres), influxdb: () => Influx.start(directory), victoriametrics: () => Victoria.start("victoriametrics", directory), questdb: () => Quest.start(directory) };
     const others = [];
-    for (const [name, start] of Object.entries(peers)) {
-      if (has(name)) others.push(await start());
+    for (const { name, start } of PEERS) {
+      if (has(name)) others.push(await start(directory, postgres));
       else say(`${name} is not installed here and is left out (tools/setup peers)`);
     }
     const services = [sundial, file, ...others, copy, unnest];
@@ -147,9 +160,12 @@ async function main() {
     figures.sizes = await sizes(directory, postgres);
     figures.growth = await growth(directory, postgres, sundial);
     figures.memory = services.filter((service) => service.program).map((service) => ({ service: service.name, peak: peak(service.program.pid) }));
-    figures.versions = { postgres: await postgres.sql("SHOW server_version") };
-    fs.writeFileSync(path.join(os.tmpdir(), "sundial-bench.json"), JSON.stringify(figures, null, 1));
-    report(figures, quick);
+    figures.versions = {
+      date: new Date().toISOString().slice(0, 10),
+      postgres: (await postgres.sql("SHOW server_version")).split(" ")[0],
+      peers: PEERS.filter(({ name }) => has(name)).map(({ title }) => title),
+    };
+    report(figures, !quick);
   } finally {
     await stopAll();
     fs.rmSync(directory, { recursive: true, force: true });

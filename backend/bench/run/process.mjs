@@ -18,6 +18,12 @@ export function start(name, command, options, directory) {
   return { name, child, file, pid: child.pid };
 }
 
+export async function stop({ child }) {
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
 export async function stopAll() {
   const ended = [...running].map((child) => new Promise((resolve) => child.once("exit", resolve)));
   for (const child of running) child.kill("SIGTERM");

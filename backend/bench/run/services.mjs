@@ -4,6 +4,8 @@
 //     count(name)       how many points are stored under a name
 //     windows(name)     ms until count, least, greatest and mean of WINDOWS windows are there
 //
+//     compact(), merge(), pack(), prepare(window)   what it would do by itself in time, done at once
+//
 // where it has them. `pids` are the processes whose CPU time is its own.
 
 import fs from "node:fs";
@@ -56,6 +58,7 @@ export class Sundial {
   // `postgres`: a superuser's URL and the postmaster's process; without it, on SQLite.
   static async start(label, directory, postgres) {
     const service = new Sundial();
+    service.label = label;
     service.directory = path.join(directory, label);
     fs.mkdirSync(service.directory);
     service.postgres = postgres;
@@ -121,11 +124,16 @@ export class Sundial {
     return run([path.join(built, "sundial"), "compact", "--tenant", "bench"], { env: this.env });
   }
 
+  // Rows without the room that those before them left, which PostgreSQL would use for others in time. (VictoriaMetrics is
+  // made to merge its files.)
+  async pack() {
+    if (this.postgres) await this.postgres.sql("VACUUM FULL chunk", this.label);
+  }
+
   // Bytes of the chunks, their indices included. (The written batches are kept for an hour beside them.)
   async bytes() {
     if (this.postgres) {
-      await this.postgres.sql("VACUUM FULL chunk", this.directory.split("/").at(-1));
-      return Number(await this.postgres.sql("SELECT pg_total_relation_size('chunk')", this.directory.split("/").at(-1)));
+      return Number(await this.postgres.sql("SELECT pg_total_relation_size('chunk')", this.label));
     }
     const query = "SELECT sum(pgsize) FROM dbstat WHERE name = 'chunk' OR name IN (SELECT name FROM sqlite_master WHERE tbl_name = 'chunk')";
     return Number(await run(["sqlite3", path.join(this.directory, "sundial.db"), query]));

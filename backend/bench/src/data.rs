@@ -31,6 +31,8 @@ pub enum Gauge {
     Exact,
     /// Two decimals, up to 5 ms off, in µs.
     Jitter,
+    /// The same, in whole ms.
+    JitterMillis,
 }
 
 struct Point {
@@ -57,6 +59,7 @@ pub fn bodies(arguments: &Arguments) -> Vec<Vec<u8>> {
                 let jitter = match arguments.gauge {
                     Gauge::Exact => 0,
                     Gauge::Jitter => random.random_range(-5_000..=5_000),
+                    Gauge::JitterMillis => random.random_range(-5..=5) * 1_000,
                 };
                 *digits += random.random_range(-3..=3);
                 Point {
@@ -92,7 +95,7 @@ impl Request<'_> {
     fn value(&self, digits: i32) -> f64 {
         match self.arguments.gauge {
             Gauge::Exact => f64::from(digits) / 10.0,
-            Gauge::Jitter => f64::from(digits) / 100.0,
+            Gauge::Jitter | Gauge::JitterMillis => f64::from(digits) / 100.0,
         }
     }
 
