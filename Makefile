@@ -24,7 +24,7 @@ dev: ## Like demo, with quick builds; the page is rebuilt as its files change
 	@tools/setup demo
 	@tools/demo --dev
 
-bench: ## Measure beside other databases (half an hour), for docs/benchmarks.md
+bench: ## Measure beside other databases (quarter of an hour), for docs/benchmarks.md
 	@tools/setup bench
 	@cargo build --release -p sundial -p sundial-bench
 	@PG_VERSION=18 PG_DURABLE=1 tools/postgres node backend/bench/run/main.mjs

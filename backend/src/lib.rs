@@ -48,7 +48,10 @@ use axum::{
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::{Semaphore, watch};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer,
+    decompression::RequestDecompressionLayer,
+};
 
 pub use error::{Error, Result};
 
@@ -122,6 +125,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     let graphql = Router::new()
         .route("/graphql", any(graphql))
         .route("/export/{*file}", get(export::answer))
+        .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .with_state(app);
     Router::new()

@@ -52,6 +52,8 @@ export async function until(what, look, seconds = 20) {
 }
 
 export class Stage {
+  /** A token of each tenant. */
+  tokens = {};
   #state = mkdtempSync(join(tmpdir(), "sundial-e2e-"));
   #parts = new Map();
   #settings;
@@ -96,7 +98,8 @@ export class Stage {
     const producer = program("SUNDIAL_PRODUCER_BIN", "sundial-producer");
     for (const tenant of [PROD, TEST]) {
       const token = join(this.#state, `${tenant}.token`);
-      writeFileSync(token, this.#command("token", "create", "--tenant", tenant, "--name", "e2e"), { mode: 0o600 });
+      this.tokens[tenant] = this.#command("token", "create", "--tenant", tenant, "--name", "e2e");
+      writeFileSync(token, this.tokens[tenant], { mode: 0o600 });
       const place = ["--url", this.url, "--tenant", tenant, "--token-file", token, "--spool", join(this.#state, "spool")];
       this.#run(`producer of ${tenant}`, producer, ["run", ...place, "--schedule", "* * * * * *"]);
     }
@@ -132,6 +135,11 @@ export class Stage {
     await until("the server is ready", ready, 30).catch((error) => {
       throw new Error(`${error.message}\n${this.log("server")}`);
     });
+  }
+
+  /** Has the server end in order. */
+  async stopServer() {
+    await this.#end("server", "SIGTERM");
   }
 
   /** Ends the server as a crash would. */

@@ -306,7 +306,7 @@ export class Victoria {
     service.home = path.join(directory, label);
     const port = await freePort();
     // It has no durable commit: the shortest time until points reach the disk is a second.
-    const flags = [`-storageDataPath=${service.home}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y", "-inmemoryDataFlushInterval=1s"];
+    const flags = [`-storageDataPath=${service.home}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y", "-inmemoryDataFlushInterval=1s", "-search.maxSamplesPerSeries=1000000000", "-search.maxSamplesPerQuery=10000000000"];
     service.program = start(label, [peer("victoriametrics"), ...flags], {}, directory);
     service.url = `http://127.0.0.1:${port}`;
     await answers(service.program, `${service.url}/health`);

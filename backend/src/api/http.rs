@@ -19,7 +19,7 @@ use crate::{
     App,
     api::{
         columns::Given,
-        document,
+        document, events,
         limit::{Address, with_retry_after},
         schema::{execute, finish, is_request_error, refusal, to_json},
     },
@@ -55,13 +55,15 @@ struct Params {
     _extensions: Option<HashMap<String, serde_json::Value>>,
 }
 
-/// The two kinds of answer.
+/// The kinds of answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Media {
     /// `application/graphql-response+json`: the status tells whether anything ran.
     Response,
     /// `application/json`: 200 for whatever could be read.
     Json,
+    /// `text/event-stream`: results as they come.
+    Events,
 }
 
 /// Answers a request from `address` to `/graphql` that is no upgrade.
@@ -70,7 +72,7 @@ pub async fn answer(app: &App, address: Address, parts: Parts, body: Body) -> Re
         return refuse(
             StatusCode::NOT_ACCEPTABLE,
             &Error::bad_input(
-                "Accept must allow application/graphql-response+json or application/json",
+                "Accept must allow application/graphql-response+json, application/json or text/event-stream",
             ),
         );
     };
@@ -170,11 +172,12 @@ async fn handle(
                 Error::bad_input("mutations need POST"),
             ));
         }
-        OperationType::Subscription => {
+        OperationType::Subscription if media != Media::Events => {
             return Err((
                 StatusCode::BAD_REQUEST,
                 Error::bad_input(
-                    "subscriptions need a WebSocket: connect to this address by graphql-transport-ws",
+                    "subscriptions need a WebSocket: connect to this address by graphql-transport-ws, or ask for events \
+                     with Accept: text/event-stream",
                 ),
             ));
         }
@@ -186,6 +189,9 @@ async fn handle(
         .data(asker)
         .data(Budget::default())
         .data(params.variables.aside);
+    if operation == OperationType::Subscription {
+        return Ok(events::follow(app, request));
+    }
     let response = execute(app.schema.clone(), request, operation).await;
     drop(large);
     Ok(media.answer(finish(response)))
@@ -441,6 +447,7 @@ impl Media {
             let media = match kind.as_str() {
                 "application/graphql-response+json" => Media::Response,
                 "application/json" | "application/*" | "*/*" => Media::Json,
+                "text/event-stream" => Media::Events,
                 _ => continue,
             };
             if weight > 0.0 && best.is_none_or(|(held, _)| weight > held) {
@@ -452,6 +459,9 @@ impl Media {
 
     /// The answer to a request that was understood as one.
     fn answer(self, response: Reply) -> Response {
+        if self == Media::Events {
+            return events::answer(response);
+        }
         let status = if is_request_error(&response) && self == Media::Response {
             StatusCode::BAD_REQUEST
         } else {
@@ -463,7 +473,8 @@ impl Media {
     fn respond(self, status: StatusCode, response: Reply) -> Response {
         let kind = match self {
             Media::Response => "application/graphql-response+json; charset=utf-8",
-            Media::Json => "application/json; charset=utf-8",
+            // Nothing came of the events that were asked for.
+            Media::Json | Media::Events => "application/json; charset=utf-8",
         };
         match to_json(response) {
             Ok(body) => {

@@ -4,6 +4,7 @@
 
 pub mod columns;
 pub mod document;
+pub mod events;
 pub mod export;
 pub mod health;
 pub mod http;

@@ -70,10 +70,10 @@ const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
 const FORBIDDEN: Close = Close(4403, "Forbidden");
 
 /// Counts for as long as it lives.
-struct Counted(&'static str);
+pub(super) struct Counted(&'static str);
 
 impl Counted {
-    fn new(gauge: &'static str) -> Self {
+    pub(super) fn new(gauge: &'static str) -> Self {
         metrics::gauge!(gauge).increment(1.0);
         Counted(gauge)
     }

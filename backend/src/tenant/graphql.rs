@@ -29,6 +29,8 @@ use crate::{
 
 /// The most tenants or series in one page.
 const MOST: usize = 500;
+/// Ids in one question.
+const MOST_IDS: usize = 100;
 
 /// What a tenant is used for.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,21 +358,43 @@ impl TenantQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "As given by an `id` field.")] id: ID,
     ) -> Result<Option<Node>> {
-        if let Some([_, slug]) = unseal("tenant", &id) {
-            return Ok(ctx
-                .scope(&slug)
-                .await?
-                .map(|scope| Node::Tenant(Tenant::new(scope))));
-        }
-        if let Some([_, slug, number]) = unseal("series", &id)
-            && let Ok(number) = number.parse()
-            && let Some(scope) = ctx.scope(&slug).await?
-            && let Some(row) = series::store::find(&scope, number).await?
-        {
-            return Ok(Some(Node::Series(Tenant::new(scope).series_of(row)?)));
-        }
-        // Nobody learns from the answer whether an id is well-formed.
-        ctx.asker()?.principal()?;
-        Ok(None)
+        find(ctx, &id).await
     }
+
+    /// The things with these ids, each as `node` would give it.
+    #[graphql(complexity = "5 + ids.len() * child_complexity.max(1)")]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100, as given by `id` fields.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        ctx.asker()?.principal()?;
+        if ids.len() > MOST_IDS {
+            return Err(Error::bad_input(format!(
+                "`ids` holds {} ids: ask for at most {MOST_IDS} at a time",
+                ids.len()
+            )));
+        }
+        futures::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+}
+
+/// What has this id, if it is open to the asker.
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    if let Some([_, slug]) = unseal("tenant", id) {
+        return Ok(ctx
+            .scope(&slug)
+            .await?
+            .map(|scope| Node::Tenant(Tenant::new(scope))));
+    }
+    if let Some([_, slug, number]) = unseal("series", id)
+        && let Ok(number) = number.parse()
+        && let Some(scope) = ctx.scope(&slug).await?
+        && let Some(row) = series::store::find(&scope, number).await?
+    {
+        return Ok(Some(Node::Series(Tenant::new(scope).series_of(row)?)));
+    }
+    // Nobody learns from the answer whether an id is well-formed.
+    ctx.asker()?.principal()?;
+    Ok(None)
 }

@@ -1,5 +1,8 @@
 //! What the door lets through: methods, media types, other sites' requests.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::json;
 use tokio_tungstenite::{
@@ -7,7 +10,10 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest},
 };
 
-use crate::app::{INGEST, PROD, TestApp, batch, code, json_of, message};
+use crate::{
+    app::{ABSENT, INGEST, PROD, TestApp, batch, code, json_of, message},
+    socket::START,
+};
 
 on_both! {
     mutation_by_get_is_not_allowed_and_writes_nothing,
@@ -17,6 +23,70 @@ on_both! {
     cookie_from_another_site_is_refused,
     socket_with_a_cookie_from_another_site_is_refused,
     status_tells_what_ran_to_who_asks_for_it,
+    compressed_request_is_taken_up_to_its_bound,
+    events_come_as_they_are_written_and_to_whom_they_are_open,
+}
+
+async fn compressed_request_is_taken_up_to_its_bound(app: TestApp) {
+    let send = async |body: &[u8], encoding: &str| {
+        let request = app.post(&app.prod, body.to_vec());
+        let response = request.header("content-encoding", encoding).send().await;
+        let response = response.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let packed = |text: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let variables = json!({ "tenant": PROD, "batches": [batch("a", &[(1, 1.0)])] });
+    let ingest = json!({ "query": INGEST, "variables": variables }).to_string();
+    let (status, text) = send(&packed(ingest.as_bytes()), "gzip").await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(
+        app.points(&app.prod, PROD).await,
+        [("a".to_owned(), vec![(1, 1.0)])]
+    );
+    // A few kB that would be a hundred MB.
+    let bomb = packed(&vec![b' '; 100 << 20]);
+    assert!(bomb.len() < 200_000);
+    assert_eq!(send(&bomb, "gzip").await.0, 413);
+    assert_eq!(send(ingest.as_bytes(), "gzip").await.0, 400);
+    assert_eq!(send(ingest.as_bytes(), "zip").await.0, 415);
+}
+
+async fn events_come_as_they_are_written_and_to_whom_they_are_open(app: TestApp) {
+    let follow = async |token: &str, tenant: &str| {
+        let query = "subscription ($tenant: String!) { pointsAdded(tenant: $tenant, series: [\"*\"], after: \"AA\") { series { series times } } }";
+        let query = query.replace("after: \"AA\"", &format!("after: \"{START}\""));
+        let body = json!({ "query": query, "variables": { "tenant": tenant } });
+        let request = app.post(token, body.to_string());
+        let request = request.header("accept", "text/event-stream");
+        request.send().await.unwrap()
+    };
+    let mut events = follow(&app.prod, PROD).await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    assert_eq!(events.headers()["cache-control"], "no-store");
+    for time in 1..4 {
+        app.ingest(&app.prod, PROD, "a", &[(time, 1.0)]).await;
+        let event = events.chunk().await.unwrap().unwrap();
+        let expected = json!({ "data": { "pointsAdded": { "series": [{ "series": "a", "times": [time] }] } } });
+        assert_eq!(event, format!("event: next\ndata: {expected}\n\n"));
+    }
+    for (token, tenant) in [(&app.foreign, PROD), (&app.prod, ABSENT)] {
+        let told = follow(token, tenant).await.text().await.unwrap();
+        assert!(
+            told.starts_with("event: next\ndata: {\"data\":null,\"errors\""),
+            "{told}"
+        );
+        assert!(told.contains("NOT_FOUND"), "{told}");
+        assert!(told.ends_with("event: complete\ndata: null\n\n"), "{told}");
+    }
+    assert_eq!(follow("sdl_forged", PROD).await.status(), 401);
+    app.stop();
+    // Not complete: whoever follows asks another server.
+    let rest = events.text().await.unwrap_or_default();
+    assert!(!rest.contains("complete"), "{rest}");
 }
 
 async fn mutation_by_get_is_not_allowed_and_writes_nothing(app: TestApp) {

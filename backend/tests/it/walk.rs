@@ -184,8 +184,13 @@ fn has_data(answer: &Answer) -> bool {
         Value::Null => &told["data"],
         data => data,
     };
+    // A list of what is not there holds nothing.
+    let is_there = |value: &Value| match value.as_array() {
+        Some(items) if !items.is_empty() => items.iter().any(|item| !item.is_null()),
+        _ => !value.is_null(),
+    };
     let fields = data.as_object();
-    fields.is_some_and(|fields| fields.values().all(|value| !value.is_null()))
+    fields.is_some_and(|fields| fields.values().all(is_there))
 }
 
 /// What the tenant's best reader gets for each question about it.

@@ -47,6 +47,11 @@ const BOUNDED: &[(&str, &str)] = &[
         "PointsAdded.series",
         "at most 500 calls of `ingest` an event, of at most 10,000 each",
     ),
+    (
+        "Query.nodes",
+        "as many as ids, of which there are at most 100",
+    ),
+    ("Query.nodes(ids)", "at most 100, refused above"),
     ("Samples.times", "at most 500,000, refused above"),
     ("Samples.values", "as many as times"),
     ("Series.gaps", "at most 1,000, by `first`"),

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use sea_orm::{ColumnTrait, Condition};
 
 use crate::{
@@ -38,6 +38,24 @@ pub struct Reader<'a, R: Role> {
     behind: Option<i64>,
     stride: usize,
     most: usize,
+    /// Whether all of it will be read: then the next chunks are fetched while some are decoded.
+    all: bool,
+    ahead: Option<Taken>,
+}
+
+/// Chunks on their way from the database to whoever reads.
+struct Taken {
+    steps: Vec<Step>,
+    /// By when they begin.
+    bodies: BTreeMap<i64, Body>,
+}
+
+/// A chunk, what comes before it, what is written over it, and whether its summary is enough.
+struct Step {
+    before: Option<Points>,
+    head: Head,
+    over: Option<Points>,
+    whole: bool,
 }
 
 /// Some points of a series.
@@ -93,6 +111,8 @@ impl<'a, R: Role> Reader<'a, R> {
             heads: VecDeque::new(),
             stride: BODIES.start,
             most: BODIES.end,
+            all: false,
+            ahead: None,
         };
         // The chunk that begins before the range may end within it.
         let before = reader
@@ -103,9 +123,13 @@ impl<'a, R: Role> Reader<'a, R> {
         Ok(reader)
     }
 
-    /// The same, at most so many chunks at a time: for what makes much of each point.
+    /// The same, at most so many chunks at a time: for what makes much of each point, and of all of them.
     pub fn by(self, most: usize) -> Self {
-        Reader { most, ..self }
+        Reader {
+            most,
+            all: true,
+            ..self
+        }
     }
 
     /// Whether it reads what is not compacted yet.
@@ -186,13 +210,56 @@ impl<'a, R: Role> Reader<'a, R> {
         enough: impl Fn(&Head) -> bool,
         make: impl Fn(Points) -> T + Clone + Send + 'static,
     ) -> Result<Option<Vec<Piece<T>>>> {
+        let taken = match self.ahead.take() {
+            Some(taken) => Some(taken),
+            None => self.take(&enough).await?,
+        };
+        let Some(Taken { steps, mut bodies }) = taken else {
+            let rest = self.fresh_before(i64::MAX);
+            let piece = |rest| vec![Piece::Read(make(rest))];
+            return Ok(rest.map(piece));
+        };
+        let mut works = Vec::new();
+        for step in steps {
+            works.extend(step.before.map(Work::Give));
+            works.push(if step.whole {
+                Work::Tell(summary(&step.head))
+            } else {
+                let body = bodies.remove(&step.head.first_at);
+                let body = body.ok_or_else(|| Error::Internal("a chunk is not there".into()))?;
+                Work::Decode(body, step.over.unwrap_or_default())
+            });
+        }
+        // All cores have something to do, and none a handful.
+        let lot = works.len().div_ceil(cores()).max(2);
+        let mut works = works.into_iter().peekable();
+        let mut lots = Vec::new();
+        while works.peek().is_some() {
+            let lot: Vec<Work> = works.by_ref().take(lot).collect();
+            let (range, make) = (self.range.clone(), make.clone());
+            lots.push(working(move || {
+                let done = lot.into_iter().map(|work| work.done(&range, &make));
+                done.collect::<Result<Vec<_>>>()
+            }));
+        }
+        let lots = try_join_all(lots);
+        let made = if self.all {
+            let (made, ahead) = try_join(lots, self.take(&enough)).await?;
+            self.ahead = ahead;
+            made
+        } else {
+            lots.await?
+        };
+        Ok(Some(made.into_iter().flatten().collect()))
+    }
+
+    /// The next chunks, and what belongs to them; nothing behind the last.
+    async fn take(&mut self, enough: impl Fn(&Head) -> bool) -> Result<Option<Taken>> {
         if self.heads.is_empty() {
             self.fetch(Vec::new()).await?;
         }
         if self.heads.is_empty() {
-            let rest = self.fresh_before(i64::MAX);
-            let piece = |rest| vec![Piece::Read(make(rest))];
-            return Ok(rest.map(piece));
+            return Ok(None);
         }
         let (mut steps, mut wanted) = (Vec::new(), Vec::new());
         while wanted.len() < self.stride
@@ -206,36 +273,16 @@ impl<'a, R: Role> Reader<'a, R> {
                     .read(usize::try_from(head.points).unwrap_or(0))?;
                 wanted.push(head.first_at);
             }
-            steps.push((before, head, over, whole));
-        }
-        self.stride = (2 * self.stride).min(self.most);
-        let mut bodies = self.bodies(wanted).await?;
-        let mut works = Vec::new();
-        for (before, head, over, whole) in steps {
-            works.extend(before.map(Work::Give));
-            works.push(if whole {
-                Work::Tell(summary(&head))
-            } else {
-                let body = bodies.remove(&head.first_at);
-                let body = body.ok_or_else(|| Error::Internal("a chunk is not there".into()))?;
-                Work::Decode(body, over.unwrap_or_default())
+            steps.push(Step {
+                before,
+                head,
+                over,
+                whole,
             });
         }
-        // All cores have something to do, and none a handful.
-        let lot = works.len().div_ceil(cores()).max(BODIES.start);
-        let mut works = works.into_iter().peekable();
-        let mut lots = Vec::new();
-        while works.peek().is_some() {
-            let lot: Vec<Work> = works.by_ref().take(lot).collect();
-            let (range, make) = (self.range.clone(), make.clone());
-            lots.push(working(move || {
-                let done = lot.into_iter().map(|work| work.done(&range, &make));
-                done.collect::<Result<Vec<_>>>()
-            }));
-        }
-        Ok(Some(
-            try_join_all(lots).await?.into_iter().flatten().collect(),
-        ))
+        self.stride = (2 * self.stride).min(self.most);
+        let bodies = self.bodies(wanted).await?;
+        Ok(Some(Taken { steps, bodies }))
     }
 
     /// Points that are not in chunks from before `time`, if there are any.
@@ -281,6 +328,7 @@ impl<'a, R: Role> Reader<'a, R> {
     /// # Errors
     /// As [`Reader::open`].
     pub async fn cells(mut self, edges: Edges) -> Result<Cells> {
+        self.all = true;
         let mut cells = Cells::new(edges.clone());
         let within = edges.clone();
         let enough = move |head: &Head| {

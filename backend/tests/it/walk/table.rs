@@ -85,6 +85,10 @@ pub const FIELDS: &[(Open, &str)] = &[
         "query ($series: ID!) { node(id: $series) { id ... on Series { key latest { value } } } }",
     ),
     (
+        Within(Viewer),
+        "query ($node: ID!, $series: ID!) { nodes(ids: [$node, $series]) { id ... on Series { key } } }",
+    ),
+    (
         Within(Admin),
         "query ($tenant: String!) { tenant(slug: $tenant) { accessRules { organization team role } } }",
     ),
@@ -179,6 +183,11 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
         "Query.node(id)",
         Names::Thing,
         "query ($it: ID!) { node(id: $it) { id ... on Tenant { slug } ... on Series { key } } }",
+    ),
+    (
+        "Query.nodes(ids)",
+        Names::Thing,
+        "query ($it: ID!) { nodes(ids: [$it]) { id ... on Tenant { slug } ... on Series { key } } }",
     ),
     (
         "Tenant.series(match)",
