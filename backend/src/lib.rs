@@ -81,6 +81,8 @@ pub struct App {
     pub limits: Limits,
     /// What keeps the store in order; it does so while [`Compactor::run`] runs.
     pub compactor: Compactor,
+    /// Who is told of new points, in other servers too while [`Live::exchange`] runs.
+    pub live: Live,
     /// Room for large requests.
     large: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
@@ -96,13 +98,15 @@ impl App {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let compactor = Compactor::new(pool.clone());
-        let schema = api::schema::schema(pool.clone(), Live::default(), compactor.clone());
+        let live = Live::default();
+        let schema = api::schema::schema(pool.clone(), live.clone(), compactor.clone());
         App {
             schema,
             identity,
             pool,
             limits,
             compactor,
+            live,
             large: http::room(),
             stop,
         }

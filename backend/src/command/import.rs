@@ -18,7 +18,7 @@ use crate::{
     command::{counted, open_existing, operated, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::Pool,
+    guard::{Pool, Wake},
     point::{
         import::{Header, Parsed, Precision, is_no_point, line_protocol, ndjson},
         store::{
@@ -399,11 +399,16 @@ impl Importing {
         let key = IdempotencyKey::try_from(format!("import/{hash}"))?;
         let key = (!self.again).then_some(key);
         let scope = operated(&self.pool, &self.tenant).await?;
+        let wake = Wake {
+            server: 0,
+            tenant_id: scope.tenant().id,
+        };
         let job = Job::prepare(&scope, write, key, &self.known).await?;
         let mut replayed = false;
         for receipt in ingest(scope, vec![job], &self.known, now()).await? {
             replayed |= receipt?.replayed;
         }
+        self.pool.wake(&[wake]).await?;
         Ok((points, replayed))
     }
 }

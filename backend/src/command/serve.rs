@@ -66,6 +66,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     // Answers to the end, so that whoever watches sees the server leave.
     health::serve(management, pool.clone(), metrics)?;
     let (waiting, compactor) = (app.clone(), app.compactor.clone());
+    let exchange = app.live.clone().exchange(pool.clone());
     // Behind a proxy all connections are the proxy's.
     let most = match config.limits.trusted_proxies {
         0 => listen::CONNECTIONS,
@@ -76,7 +77,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         listen::serve(public, crate::app(app), most, stop).await;
     });
 
-    let compacting = tokio::spawn(compactor.run());
+    let beside = [tokio::spawn(compactor.run()), tokio::spawn(exchange)];
 
     told_to_stop().await;
     tracing::info!(
@@ -84,7 +85,9 @@ pub async fn run(config: ServeConfig) -> Result<()> {
         GRACE.as_secs()
     );
     stop.send_replace(true);
-    compacting.abort();
+    for task in beside {
+        task.abort();
+    }
     match tokio::time::timeout(GRACE, serving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the public port failed"),

@@ -27,6 +27,7 @@ pub mod table;
 mod token;
 mod transaction;
 mod url;
+mod wake;
 
 pub use member::Member;
 pub use pool::{Backend, Pool};
@@ -36,3 +37,4 @@ pub use role::{Admin, AtLeast, Editor, Role, Viewer};
 pub use scope::{ScopedDelete, ScopedUpdate, TenantScope, is_plain, is_slug};
 pub use snapshot::Snapshot;
 pub use table::TenantOwned;
+pub use wake::{Wake, Wakes};

@@ -26,8 +26,6 @@ const MOST_BATCHES: usize = 64;
 const MOST_POINTS: i64 = 50_000;
 /// Texts in one subscription.
 const MOST_MATCHES: usize = 200;
-/// Looks for new points at least this often: another process may have written them.
-const POLL: Duration = Duration::from_secs(2);
 /// The proof of identity is checked again this often.
 const CHECK: Duration = Duration::from_secs(5);
 
@@ -79,7 +77,7 @@ impl PointSubscription {
         let after: Option<i64> = after.map(|text| cursor("event", &text)).transpose()?;
         let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
         // What is written before this, the follower finds when it begins; it is woken for what is written behind it.
-        let watched = live.watch(&scope.tenant().slug);
+        let watched = live.watch(scope.tenant().id);
         let places = store::places(&scope).await?;
         if after.is_some_and(|after| !places.contains(&after)) {
             return Err(Error::bad_input(
@@ -166,8 +164,9 @@ impl Follower {
         }
         loop {
             if !self.more {
+                let check = CHECK.saturating_sub(self.checked.elapsed());
                 // Whoever is woken, by a write or by the clock, looks.
-                drop(tokio::time::timeout(POLL, self.watched.changed()).await);
+                drop(tokio::time::timeout(check, self.watched.changed()).await);
             }
             match self.look().await {
                 Ok(None) => {}

@@ -104,7 +104,7 @@ impl Writer {
                 .unzip();
             let points = jobs.iter().map(Job::points).sum();
             let written = ingest(keeper.enter(), jobs, &self.0.known, now()).await;
-            self.0.live.announce(keeper.slug());
+            self.0.live.announce(tenant_id);
             let kept = || keeper.clone();
             self.0.compactor.wait(tenant_id, kept, points);
             match written {

@@ -274,7 +274,10 @@ async fn serve(
     let server = tokio::spawn(async move {
         let waiting = app.clone();
         let stop = async move { waiting.stopping().await };
-        listen::serve(listener, sundial::app(app), CONNECTIONS, stop).await;
+        tokio::select! {
+            () = app.live.clone().exchange(app.pool.clone()) => {}
+            () = listen::serve(listener, sundial::app(app.clone()), CONNECTIONS, stop) => {}
+        }
     });
     (url, server)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     app::{FOREIGN, PROD, TestApp, batch, rule},
+    database::Kind,
     socket::{Added, START, Socket},
 };
 
@@ -25,6 +27,95 @@ on_both! {
     protocol_faults_end_the_connection_by_their_code,
     stopping_server_says_going_away,
     queries_and_pings_are_answered_too,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_is_woken_at_once_and_again_when_it_was_deaf() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let replica = app.replica().await;
+    let mut socket = Socket::introduced(&replica.url, &app.prod).await;
+    socket.follow("1", PROD, &["*"], json!(START)).await;
+    let mut soon = async |time: i64, patience: Duration| {
+        app.ingest(&app.prod, PROD, "a", &[(time, 1.0)]).await;
+        let event = tokio::time::timeout(patience, socket.event()).await;
+        event.map(|(_, added)| added)
+    };
+    // It may not listen yet.
+    assert!(soon(0, Duration::from_secs(9)).await.is_ok());
+    // Each time, so not by the clock.
+    for time in 1..6 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(
+            soon(time, Duration::from_millis(250)).await.is_ok(),
+            "{time}"
+        );
+    }
+    let listeners: Vec<i64> = app
+        .database
+        .read(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+        )
+        .await;
+    assert!(listeners[0] >= 2, "{listeners:?}");
+    assert!(soon(6, Duration::from_secs(9)).await.is_ok());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(soon(7, Duration::from_millis(250)).await.is_ok());
+}
+
+/// How often the stream is cut.
+const CUTS: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_that_is_cut_and_goes_on_elsewhere_brings_each_point_once() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let replica = app.replica().await;
+    let servers = [app.endpoint(), replica.url.clone()];
+    let stop = AtomicBool::new(false);
+    let write = async {
+        let mut written = 0;
+        while !stop.load(Ordering::Relaxed) {
+            app.ingest(&app.prod, PROD, "a", &[(written, written as f64)])
+                .await;
+            written += 1;
+        }
+        written
+    };
+    let follow = async {
+        let mut cursor = json!(START);
+        let mut heard: Vec<i64> = Vec::new();
+        for cut in 0..CUTS {
+            let mut socket = Socket::introduced(&servers[cut % 2], &app.prod).await;
+            socket.follow("1", PROD, &["a"], cursor.clone()).await;
+            // Now and then before anything has come.
+            for _ in 0..cut % 4 {
+                let (place, added) = socket.event().await;
+                cursor = place;
+                heard.extend(
+                    added
+                        .iter()
+                        .flat_map(|(_, points)| points)
+                        .map(|(time, _)| time),
+                );
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        (cursor, heard)
+    };
+    let (written, (cursor, mut heard)) = tokio::join!(write, follow);
+    let mut socket = Socket::introduced(&servers[0], &app.prod).await;
+    socket.follow("1", PROD, &["a"], cursor).await;
+    while heard.last() != Some(&(written - 1)) {
+        let (_, added) = socket.event().await;
+        heard.extend(
+            added
+                .iter()
+                .flat_map(|(_, points)| points)
+                .map(|(time, _)| time),
+        );
+    }
+    assert!(written > 100, "{written}");
+    assert_eq!(heard, (0..written).collect::<Vec<_>>());
 }
 
 fn one(series: &str, points: &[(i64, f64)]) -> Vec<Added> {
