@@ -73,6 +73,8 @@ use crate::{
 pub struct App {
     /// The API.
     pub schema: Api,
+    /// The same, which tells the cost besides.
+    explaining: Api,
     /// Who may be behind a request.
     pub identity: Identity,
     /// The database.
@@ -99,9 +101,10 @@ impl App {
     ) -> Self {
         let compactor = Compactor::new(pool.clone());
         let live = Live::default();
-        let schema = api::schema::schema(pool.clone(), live.clone(), compactor.clone());
+        let [schema, explaining] = api::schema::schemas(&pool, &live, &compactor);
         App {
             schema,
+            explaining,
             identity,
             pool,
             limits,

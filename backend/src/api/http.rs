@@ -50,9 +50,8 @@ struct Params {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Given,
-    // Part of the protocol; nothing of ours reads it.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<HashMap<String, serde_json::Value>>,
+    #[serde(default)]
+    extensions: Option<HashMap<String, serde_json::Value>>,
 }
 
 /// The kinds of answer.
@@ -192,7 +191,12 @@ async fn handle(
     if operation == OperationType::Subscription {
         return Ok(events::follow(app, request));
     }
-    let response = execute(app.schema.clone(), request, operation).await;
+    let asked = params.extensions.unwrap_or_default();
+    let schema = match asked.get("cost") {
+        Some(serde_json::Value::Bool(true)) => &app.explaining,
+        _ => &app.schema,
+    };
+    let response = execute(schema.clone(), request, operation).await;
     drop(large);
     Ok(media.answer(finish(response)))
 }
@@ -408,7 +412,7 @@ fn parse_query_string(text: &str) -> Result<Params, Refused> {
             .remove("operationName")
             .filter(|name| !name.is_empty()),
         variables,
-        _extensions: extensions,
+        extensions,
     })
 }
 

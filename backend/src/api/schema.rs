@@ -7,7 +7,8 @@ use std::{
 
 use async_graphql::{
     ComplexObject, Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object,
-    Request, Response, Schema, ServerError, SimpleObject, Value, parser::types::OperationType,
+    Request, Response, Schema, ServerError, SimpleObject, Value, extensions::Analyzer,
+    parser::types::OperationType, value,
 };
 
 use crate::{
@@ -52,16 +53,21 @@ pub struct Mutation(
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(PointSubscription);
 
-/// The API on the database of `pool`.
-pub fn schema(pool: Pool, live: Live, compactor: Compactor) -> Api {
+/// The API on the database of `pool`, and the same for who asks for the cost: what finds it out makes answers dearer.
+pub fn schemas(pool: &Pool, live: &Live, compactor: &Compactor) -> [Api; 2] {
     let writer = Writer::new(pool.clone(), live.clone(), compactor.clone());
-    builder()
-        .data(pool)
-        .data(live)
-        .data(compactor)
-        .data(writer)
-        .finish()
+    let on_pool = |builder: Builder| {
+        builder
+            .data(pool.clone())
+            .data(live.clone())
+            .data(compactor.clone())
+            .data(writer.clone())
+            .finish()
+    };
+    [on_pool(builder()), on_pool(builder().extension(Analyzer))]
 }
+
+type Builder = async_graphql::SchemaBuilder<Query, Mutation, Subscription>;
 
 /// The committed contract: the schema as text.
 pub fn sdl() -> String {
@@ -78,7 +84,7 @@ pub fn sdl() -> String {
     )
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+fn builder() -> Builder {
     Schema::build(
         Query::default(),
         Mutation::default(),
@@ -188,6 +194,13 @@ const MESSAGE: usize = 500;
 
 /// Gives each error of a response its code from the closed list, and hides what is of the inside.
 pub fn finish(mut response: Response) -> Response {
+    if let Some(Value::Object(found)) = response.extensions.remove("analyzer") {
+        let found = |name: &str| found.get(name).cloned().unwrap_or_default();
+        let cost = value!({
+            "requested": found("complexity"), "most": COMPLEXITY, "depth": found("depth"), "mostDepth": DEPTH,
+        });
+        response.extensions.insert("cost".into(), cost);
+    }
     // One fault of a variable is told by the library for each place that it is used at.
     let mut told = HashSet::new();
     response

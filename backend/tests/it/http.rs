@@ -23,8 +23,32 @@ on_both! {
     cookie_from_another_site_is_refused,
     socket_with_a_cookie_from_another_site_is_refused,
     status_tells_what_ran_to_who_asks_for_it,
+    cost_is_told_to_who_asks_for_it,
     compressed_request_is_taken_up_to_its_bound,
     events_come_as_they_are_written_and_to_whom_they_are_open,
+}
+
+async fn cost_is_told_to_who_asks_for_it(app: TestApp) {
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { series(first: 10) { nodes { key } } } }"#;
+    for (extensions, told) in [
+        (json!({ "cost": true }), true),
+        (json!({ "cost": false }), false),
+        (json!({}), false),
+        (json!(null), false),
+    ] {
+        let body = json!({ "query": query, "extensions": extensions });
+        let answer = json_of(app.post(&app.prod, body.to_string()).send().await.unwrap()).await;
+        assert_eq!(answer["data"]["tenant"]["series"]["nodes"], json!([]));
+        assert_eq!(answer.get("extensions").is_some(), told, "{answer}");
+        if told {
+            let cost = &answer["extensions"]["cost"];
+            assert!(cost["requested"].as_u64().unwrap() > 10, "{answer}");
+            assert_eq!(
+                [&cost["most"], &cost["depth"], &cost["mostDepth"]],
+                [20_000, 4, 20]
+            );
+        }
+    }
 }
 
 async fn compressed_request_is_taken_up_to_its_bound(app: TestApp) {
