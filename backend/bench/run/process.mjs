@@ -108,11 +108,16 @@ export async function rest(pids) {
   }
 }
 
-// The most memory a process has held, MB.
-export function peak(pid) {
-  const status = fs.readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/VmHWM:\s*(\d+)/.exec(status)[1]) / 1000;
+function status(pid, name) {
+  const text = fs.readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(new RegExp(`${name}:\\s*(\\d+)`).exec(text)[1]) / 1000;
 }
+
+// The most memory a process has held, MB.
+export const peak = (pid) => status(pid, "VmHWM");
+
+// The memory it holds, MB.
+export const resident = (pid) => status(pid, "VmRSS");
 
 // Bytes of a file, or of all files below a directory.
 export function size(file) {

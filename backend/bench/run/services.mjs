@@ -87,7 +87,7 @@ export class Sundial {
     service.token = (await run([program, "token", "create", "--tenant", "bench", "--name", "bench"], { env })).trim();
     const port = await freePort();
     const management = await freePort();
-    const unlimited = ["--operations-per-principal", "0", "--operations-per-address", "0"];
+    const unlimited = ["--operations-per-principal", "0", "--operations-per-address", "0", "--trusted-proxies", "1"];
     const listen = ["--listen", `127.0.0.1:${port}`, "--management-listen", `127.0.0.1:${management}`];
     service.env = { ...env, SUNDIAL_DATABASE_URL: application };
     service.program = start(label, [program, "serve", ...listen, ...unlimited], { env: service.env }, directory);

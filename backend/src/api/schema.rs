@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     guard::Pool,
     live::Live,
-    point::{compactor::Compactor, writer::Writer},
+    point::{compactor::Compactor, feed::Feeds, writer::Writer},
     point::{graphql::PointMutation, subscription::PointSubscription},
     request::{ContextExt, now},
     scalar::DateTime,
@@ -56,10 +56,12 @@ pub struct Subscription(PointSubscription);
 /// The API on the database of `pool`, and the same for who asks for the cost: what finds it out makes answers dearer.
 pub fn schemas(pool: &Pool, live: &Live, compactor: &Compactor) -> [Api; 2] {
     let writer = Writer::new(pool.clone(), live.clone(), compactor.clone());
+    let feeds = Feeds::default();
     let on_pool = |builder: Builder| {
         builder
             .data(pool.clone())
             .data(live.clone())
+            .data(feeds.clone())
             .data(compactor.clone())
             .data(writer.clone())
             .finish()

@@ -114,7 +114,7 @@ pub async fn serve(app: App, socket: WebSocket, address: Address, shown: Proof) 
                 }
             }
             Some(sent) = connection.outbox.recv() => {
-                if connection.leaves(&sent) && !send(&mut sink, sent.message).await {
+                if connection.leaves(&sent) && !deliver(&mut sink, Message::text(sent.message)).await {
                     break None;
                 }
             }
@@ -189,7 +189,9 @@ struct Sent {
     id: String,
     /// Of the operations that have had this id, which one.
     number: u64,
-    message: Value,
+    message: String,
+    /// Whether nothing follows it.
+    ends: bool,
 }
 
 struct Connection {
@@ -336,12 +338,16 @@ impl Connection {
         let (number, name, inbox) = (self.begun, id.clone(), self.inbox.clone());
         let task = self.tasks.spawn(async move {
             let _counted = Counted::new("sundial_operations_on_websockets");
-            let send = async |message| {
-                let id = name.clone();
+            let quoted = Value::from(name.as_str()).to_string();
+            // Results are made text once, and not taken apart for it.
+            let send = async |kind: &str, payload: Option<String>| {
+                let payload = payload.map(|payload| format!(r#","payload":{payload}"#));
+                let payload = payload.unwrap_or_default();
                 let sent = Sent {
-                    id,
+                    id: name.clone(),
                     number,
-                    message,
+                    message: format!(r#"{{"id":{quoted},"type":"{kind}"{payload}}}"#),
+                    ends: kind != "next",
                 };
                 inbox.send(sent).await.is_ok()
             };
@@ -349,15 +355,18 @@ impl Connection {
                 let response = finish(response);
                 // An error without a result ends the operation; one beside a result is part of it.
                 if is_request_error(&response) || ends(&response) {
-                    let errors = response.errors;
-                    send(json!({ "id": name, "type": "error", "payload": errors })).await;
+                    send("error", Some(json!(response.errors).to_string())).await;
                     return;
                 }
-                if !send(json!({ "id": name, "type": "next", "payload": response })).await {
+                let Ok(payload) = serde_json::to_string(&response) else {
+                    tracing::error!("a result could not be written as JSON");
+                    break;
+                };
+                if !send("next", Some(payload)).await {
                     return;
                 }
             }
-            send(json!({ "id": name, "type": "complete" })).await;
+            send("complete", None).await;
         });
         self.running.insert(id, (number, task));
         Ok(None)
@@ -368,7 +377,7 @@ impl Connection {
     fn leaves(&mut self, sent: &Sent) -> bool {
         let runs = self.running.get(&sent.id);
         let known = runs.is_some_and(|(number, _)| *number == sent.number);
-        if known && sent.message["type"] != "next" {
+        if known && sent.ends {
             self.running.remove(&sent.id);
         }
         known

@@ -4,6 +4,7 @@ pub mod aside;
 pub mod compactor;
 pub mod entity;
 pub mod export;
+pub mod feed;
 pub mod graphql;
 pub mod import;
 pub mod latest;

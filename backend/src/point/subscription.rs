@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,21 +14,20 @@ use crate::{
     error::{Error, Result},
     guard::{Pool, TenantScope, Viewer},
     live::{Live, Watch},
-    point::store::{self, damaged, open},
+    point::{
+        feed::{Event, Feed, Feeds, Recent, read},
+        store,
+    },
     request::{Asker, ContextExt},
     scalar::{Micros, cursor, seal},
     series::{self, SeriesKey, SeriesMatch},
     tenant::graphql::parse_match,
 };
 
-/// Batches read for one event.
-const MOST_BATCHES: usize = 64;
-/// Points in one event, unless a single batch holds more.
-const MOST_POINTS: i64 = 50_000;
 /// Texts in one subscription.
 const MOST_MATCHES: usize = 200;
-/// The proof of identity is checked again this often.
-const CHECK: Duration = Duration::from_secs(5);
+/// Who follows, and whether he still may, is checked again this often.
+pub const CHECK: Duration = Duration::from_secs(5);
 
 /// New points.
 #[derive(SimpleObject)]
@@ -73,6 +73,7 @@ impl PointSubscription {
         let data = |error: async_graphql::Error| Error::internal("subscribing", error.message);
         let pool = ctx.data::<Pool>().map_err(data)?.clone();
         let live = ctx.data::<Live>().map_err(data)?.clone();
+        let feeds = ctx.data::<Feeds>().map_err(data)?.clone();
         let wanted = Wanted::parse(&series)?;
         let after: Option<i64> = after.map(|text| cursor("event", &text)).transpose()?;
         let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
@@ -85,6 +86,11 @@ impl PointSubscription {
                  by `samples`",
             ));
         }
+        // Who is to see only some series reads alone.
+        let feed = scope
+            .series()
+            .is_none()
+            .then(|| feeds.of(scope.tenant().id));
         drop(scope);
         let follower = Follower {
             pool,
@@ -94,6 +100,8 @@ impl PointSubscription {
             wanted,
             seq: after.unwrap_or(*places.end()),
             watched,
+            feed,
+            woken: Instant::now(),
             more: true,
             ended: false,
         };
@@ -140,6 +148,30 @@ impl Wanted {
             self.keys.contains(&series.key) || series.key.parse().is_ok_and(meant)
         })
     }
+
+    /// What is wanted of these events, by series.
+    fn of(&mut self, events: &[Arc<Event>]) -> Vec<SeriesPoints> {
+        let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
+        for event in events {
+            for (series, points) in &event.series {
+                if self.includes(series) {
+                    runs.entry(&series.key).or_default().push(Run {
+                        seq: event.seq,
+                        points: points.clone(),
+                    });
+                }
+            }
+        }
+        let added = |(key, runs): (&str, Vec<Run>)| {
+            let (times, values) = Points::into_parts(merge(runs, TIMES));
+            SeriesPoints {
+                series: key.to_owned(),
+                times: times.into_iter().map(Micros).collect(),
+                values,
+            }
+        };
+        runs.into_iter().map(added).collect()
+    }
 }
 
 /// A subscriber and its place in the tenant's order of commits.
@@ -151,6 +183,9 @@ struct Follower {
     wanted: Wanted,
     seq: i64,
     watched: Watch,
+    feed: Option<Arc<Feed>>,
+    /// When it was woken last.
+    woken: Instant,
     /// Whether there may be something behind `seq` already.
     more: bool,
     ended: bool,
@@ -167,6 +202,7 @@ impl Follower {
                 let check = CHECK.saturating_sub(self.checked.elapsed());
                 // Whoever is woken, by a write or by the clock, looks.
                 drop(tokio::time::timeout(check, self.watched.changed()).await);
+                self.woken = Instant::now();
             }
             match self.look().await {
                 Ok(None) => {}
@@ -179,81 +215,60 @@ impl Follower {
         }
     }
 
-    /// Reads what is behind `seq`, in a view of its own: access is looked up each time.
+    /// Looks for what is behind `seq`.
     async fn look(&mut self) -> Result<Option<PointsAdded>> {
         if self.checked.elapsed() >= CHECK {
             self.asker = self.asker.again().await.map_err(ended)?;
+            drop(self.enter().await?);
             self.checked = Instant::now();
         }
-        let principal = self.asker.principal()?;
-        let scope = self
-            .pool
-            .look::<Viewer>(principal, &self.tenant)
-            .await
-            .map_err(ended)?;
-        if !store::places(&scope).await?.contains(&self.seq) {
-            return Err(Error::Conflict(
-                "points were deleted, or came faster than they were read for an hour: subscribe again without `after`, and \
-                 read what is there by `samples`"
-                    .into(),
-            ));
-        }
-        let mut batches = store::since(&scope, self.seq, MOST_BATCHES).await?;
-        self.more = batches.len() == MOST_BATCHES;
-        // Whoever was away for long gets it in several events, none of them large.
-        let mut points = 0;
-        let fit = batches.iter().take_while(|batch| {
-            points += i64::from(batch.points);
-            points <= MOST_POINTS
-        });
-        let fit = fit.count().max(1);
-        if fit < batches.len() {
-            batches.truncate(fit);
-            self.more = true;
-        }
-        let Some(last) = batches.last() else {
+        let (events, more) = self.events().await?;
+        self.more = more;
+        let Some(last) = events.last() else {
             return Ok(None);
         };
         self.seq = last.seq;
-        let series = Follower::points(&mut self.wanted, &scope, &batches).await?;
+        let series = self.wanted.of(&events);
         let cursor = seal(["event", &self.seq.to_string()]);
         Ok((!series.is_empty()).then_some(PointsAdded { cursor, series }))
     }
 
-    async fn points(
-        wanted: &mut Wanted,
-        scope: &TenantScope<Viewer>,
-        batches: &[crate::point::entity::Model],
-    ) -> Result<Vec<SeriesPoints>> {
-        let opened = batches.iter().map(|batch| Ok((batch.seq, open(batch)?)));
-        let opened: Vec<(i64, crate::chunk::Batch<'_>)> = opened.collect::<Result<_>>()?;
-        let ids: HashSet<i32> = opened
-            .iter()
-            .flat_map(|(_, batch)| batch.entries().iter().map(|entry| entry.series_id()))
-            .collect();
-        let known = series::store::by_id(scope, ids).await?;
-        let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
-        for (seq, batch) in &opened {
-            for entry in batch.entries() {
-                if let Some(series) = known.get(&entry.series_id())
-                    && wanted.includes(series)
-                {
-                    let points = entry.points().map_err(damaged)?;
-                    runs.entry(&series.key)
-                        .or_default()
-                        .push(Run { seq: *seq, points });
-                }
+    /// The tenant, where the asker may still read it.
+    async fn enter(&self) -> Result<TenantScope<Viewer>> {
+        let principal = self.asker.principal()?;
+        let entered = self.pool.look::<Viewer>(principal, &self.tenant).await;
+        entered.map_err(ended)
+    }
+
+    /// Some of what is behind `seq`, and whether there is more: together with the others who follow the tenant, unless
+    /// they are further.
+    async fn events(&self) -> Result<(Vec<Arc<Event>>, bool)> {
+        let Some(feed) = &self.feed else {
+            return read(&self.enter().await?, self.seq).await;
+        };
+        // Invariant: nobody waits for it who holds a connection, for whoever has it may wait for one.
+        let mut recent = feed.recent().await;
+        if !recent.has_come_to(self.seq) {
+            let read = self.read_on(&mut recent).await;
+            // What keeps the others from going on is no fault of who is further.
+            if read.is_err() || !recent.has_come_to(self.seq) {
+                recent.begin(self.seq);
             }
         }
-        let added = |(key, runs): (&str, Vec<Run>)| {
-            let (times, values) = Points::into_parts(merge(runs, TIMES));
-            SeriesPoints {
-                series: key.to_owned(),
-                times: times.into_iter().map(Micros).collect(),
-                values,
-            }
-        };
-        Ok(runs.into_iter().map(added).collect())
+        if !recent.holds(self.seq) {
+            drop(recent);
+            return read(&self.enter().await?, self.seq).await;
+        }
+        if recent.is_stale(self.seq, self.woken) {
+            self.read_on(&mut recent).await?;
+        }
+        Ok(recent.behind(self.seq))
+    }
+
+    async fn read_on(&self, recent: &mut Recent) -> Result<()> {
+        // What is written from now on is news.
+        let now = Instant::now();
+        recent.read_on(&self.enter().await?, now).await
     }
 }
 
