@@ -7,6 +7,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
+import { live } from "./live.mjs";
 import { Postgres } from "./postgres.mjs";
 import { cpu, peak, rest, sleep, stop, stopAll } from "./process.mjs";
 import { report } from "./report.mjs";
@@ -141,6 +142,18 @@ async function growth(directory, postgres, full) {
   return { few: before, full: after, stored, bytes: (await full.bytes()) / stored };
 }
 
+async function subscribers(directory, postgres) {
+  const service = await Sundial.start("live", directory, postgres);
+  const figures = [];
+  for (const count of quick ? [100] : [1_000, 10_000]) {
+    const figure = await live(service, count, quick ? 3 : 20);
+    say(`${count} subscribers: ${figure.memory.toFixed(0)} MB, 99 % of points within ${figure.p99.toFixed(0)} ms`);
+    figures.push(figure);
+  }
+  await stop(service.program);
+  return figures;
+}
+
 async function main() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "sundial-bench-"));
   try {
@@ -159,6 +172,7 @@ async function main() {
     figures.windows = await windows(services.filter((service) => service.windows));
     figures.sizes = await sizes(directory, postgres);
     figures.growth = await growth(directory, postgres, sundial);
+    figures.subscribers = await subscribers(directory, postgres);
     figures.memory = services.filter((service) => service.program).map((service) => ({ service: service.name, peak: peak(service.program.pid) }));
     figures.versions = {
       date: new Date().toISOString().slice(0, 10),

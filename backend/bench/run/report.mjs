@@ -43,6 +43,10 @@ function goals(figures) {
     smaller("the first against", "VictoriaMetrics", bytes("exact", ours) / bytes("exact", "VictoriaMetrics"), 1, "×"),
     smaller("the second, times in ms, against", "VictoriaMetrics", bytes("jitter-millis", ours) / bytes("jitter-millis", "VictoriaMetrics"), 1, "×"),
     smaller("median of an ingest, 100 M points stored against 1 M", "", figures.growth.full / figures.growth.few, 1.2, "×"),
+    ...figures.subscribers.filter(({ count }) => count === 1_000).flatMap(({ memory, p99 }) => [
+      smaller("memory of 1,000 subscribers", "", memory, 100, " MB"),
+      smaller("a point until 1,000 have it, 99th percentile", "", p99, 100, " ms"),
+    ]),
     smaller("peak memory of the server", "", figures.memory.find(({ service }) => service === ours).peak, 300, " MB"),
   ].filter(({ value }) => Number.isFinite(value));
 }
@@ -77,6 +81,11 @@ function tables(figures) {
     ),
     `A request of 10,000 points takes ${growth.few.toFixed(2)} ms (median, 4 connections) with 1 million points stored, and ` +
       `${growth.full.toFixed(2)} ms with ${Math.round(growth.stored / 1e6)} million, whose tables then take ${growth.bytes.toFixed(2)} bytes a point.`,
+    "Subscribers of one series over WebSocket, a point a second: how soon they have it, counted from before it is sent.",
+    table(
+      ["subscribers", "memory of the server for them, MB", "median, ms", "99th percentile, ms"],
+      figures.subscribers.map(({ count, memory, p50, p99 }) => [count.toLocaleString("en"), Math.round(memory), p50.toFixed(0), p99.toFixed(0)]),
+    ),
     "Most memory that a process held during all of this, MB:",
     table(["service", "MB"], figures.memory.map(({ service, peak }) => [service, Math.round(peak)])),
   ].join("\n\n");
