@@ -2,15 +2,17 @@
 
 use std::process::Output;
 
+use serde_json::json;
 use tokio::process::Command;
 
 use super::{known, stored};
-use crate::app::{FOREIGN, PROD, TestApp};
+use crate::app::{FOREIGN, PROD, TestApp, batch};
 
 on_both! {
     apply_names_who_gains_and_who_loses,
     apply_tells_and_keeps_what_is_new_about_a_tenant,
     apply_that_strands_one_tenant_changes_none,
+    apply_sets_what_a_tenant_may_store,
 }
 
 /// `sundial apply` of a file with these contents.
@@ -107,6 +109,24 @@ async fn apply_tells_and_keeps_what_is_new_about_a_tenant(app: TestApp) {
         kept,
         ["made", "name: Two, was One\nenvironment: TEST, was PROD"]
     );
+}
+
+async fn apply_sets_what_a_tenant_may_store(app: TestApp) {
+    let tenant = wanted(PROD, &["organization: mcce, role: ADMIN"]);
+    let limited = format!("tenants:\n{tenant}    quota: {{ points: 3 }}\n");
+    let write = async |time: i64| {
+        let points = [(time, 1.0), (time + 1, 1.0)];
+        let answer = app.try_ingest(&app.prod, PROD, json!([batch("a", &points)]));
+        answer.await.get("errors").is_none()
+    };
+    let told = apply(&app, &limited, &["--force", "--dry-run"]).await;
+    assert!(text(&told.stdout).contains("quota of points: 3, was none"));
+    assert!(write(0).await && write(2).await);
+    assert!(apply(&app, &limited, &["--force"]).await.status.success());
+    assert!(!write(4).await);
+    let told = apply(&app, &format!("tenants:\n{tenant}"), &["--force"]).await;
+    assert!(text(&told.stdout).contains("quota of points: none, was 3"));
+    assert!(write(4).await);
 }
 
 async fn apply_that_strands_one_tenant_changes_none(app: TestApp) {
