@@ -29,6 +29,9 @@ const MOST_MATCHES: usize = 200;
 /// Who follows, and whether he still may, is checked again this often.
 pub const CHECK: Duration = Duration::from_secs(5);
 
+/// How long a follower waits for another who reads for both: one whose connections are all in use holds up nobody.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// New points.
 #[derive(SimpleObject)]
 pub struct PointsAdded {
@@ -243,11 +246,14 @@ impl Follower {
     /// Some of what is behind `seq`, and whether there is more: together with the others who follow the tenant, unless
     /// they are further.
     async fn events(&self) -> Result<(Vec<Arc<Event>>, bool)> {
+        let alone = async || read(&self.enter().await?, self.seq).await;
         let Some(feed) = &self.feed else {
-            return read(&self.enter().await?, self.seq).await;
+            return alone().await;
         };
         // Invariant: nobody waits for it who holds a connection, for whoever has it may wait for one.
-        let mut recent = feed.recent().await;
+        let Ok(mut recent) = tokio::time::timeout(PATIENCE, feed.recent()).await else {
+            return alone().await;
+        };
         if !recent.has_come_to(self.seq) {
             let read = self.read_on(&mut recent).await;
             // What keeps the others from going on is no fault of who is further.
@@ -257,7 +263,7 @@ impl Follower {
         }
         if !recent.holds(self.seq) {
             drop(recent);
-            return read(&self.enter().await?, self.seq).await;
+            return alone().await;
         }
         if recent.is_stale(self.seq, self.woken) {
             self.read_on(&mut recent).await?;
