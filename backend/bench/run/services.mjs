@@ -2,8 +2,7 @@
 //
 //     ingest(load)      sends points; resolves to points a second and the median latency in ms
 //     count(name)       how many points are stored under a name
-//     windows(name)     ms until count, least, greatest and mean of WINDOWS windows are there
-//
+//     windows(name)     ms until count, least, greatest and mean of a thousand windows are there
 //     compact(), merge(), pack(), prepare(window)   what it would do by itself in time, done at once
 //
 // where it has them. `pids` are the processes whose CPU time is its own.
@@ -213,18 +212,14 @@ export class Postgraphile {
     const port = await freePort();
     const packages = path.join(peer("postgraphile"), "node_modules");
     fs.symlinkSync(packages, path.join(home, "node_modules"));
-    const settings = {
-      url: postgres.url("postgraphile"),
-      port,
-    };
     fs.writeFileSync(
       path.join(home, "graphile.config.mjs"),
       `import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { makePgService } from "postgraphile/adaptors/pg";
 export default {
   extends: [PostGraphileAmberPreset],
-  pgServices: [makePgService({ connectionString: ${JSON.stringify(settings.url)}, schemas: ["public"] })],
-  grafserv: { host: "127.0.0.1", port: ${settings.port}, graphqlPath: "/graphql", maxRequestLength: 50_000_000 },
+  pgServices: [makePgService({ connectionString: ${JSON.stringify(postgres.url("postgraphile"))}, schemas: ["public"] })],
+  grafserv: { host: "127.0.0.1", port: ${port}, graphqlPath: "/graphql", maxRequestLength: 50_000_000 },
 };
 `,
     );

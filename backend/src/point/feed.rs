@@ -117,15 +117,20 @@ impl Recent {
         self.places = Some((first, last));
         // There is more, whenever one was woken.
         self.read_at = (!more).then_some(now);
+        self.forget();
+        Ok(())
+    }
+
+    /// Drops what is more than it keeps: never what was read last, which is less, or a single event.
+    fn forget(&mut self) {
         let mut points: i64 = self.events.iter().map(|event| event.points).sum();
         while points > KEPT
-            && self.events.len() > BATCHES
+            && self.events.len() > 1
             && let Some(gone) = self.events.pop_front()
         {
             points -= gone.points;
-            self.places = Some((gone.seq, last));
+            self.places = self.places.map(|(_, last)| (gone.seq, last));
         }
-        Ok(())
     }
 
     /// What is behind `seq`, as much as makes one event, and whether there is more.
@@ -216,4 +221,45 @@ fn opened(batch: Model) -> Result<(Model, Columns)> {
         },
         columns,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_and_without_gaps() {
+        let event = |(seq, points)| {
+            Arc::new(Event {
+                seq,
+                series: Vec::new(),
+                points,
+            })
+        };
+        let mut recent = Recent {
+            events: [(5, 1_000_000), (6, 1_000_000), (7, 10), (8, 10)]
+                .map(event)
+                .into(),
+            places: Some((4, 8)),
+            read_at: Some(Instant::now()),
+        };
+        let behind = |recent: &Recent, seq| {
+            let (events, more) = recent.behind(seq);
+            let places: Vec<i64> = events.iter().map(|event| event.seq).collect();
+            (places, more)
+        };
+        // A large one comes alone.
+        assert_eq!(behind(&recent, 4), (vec![5], true));
+        assert_eq!(behind(&recent, 6), (vec![7, 8], false));
+        recent.forget();
+        assert_eq!(recent.places, Some((6, 8)));
+        assert!(!recent.holds(5) && recent.holds(6) && recent.has_come_to(8));
+        assert_eq!(behind(&recent, 6), (vec![7, 8], false));
+        // The last one stays, however large.
+        recent.events = [(9, 5), (10, 1_000_000)].map(event).into();
+        recent.places = Some((8, 10));
+        recent.forget();
+        assert_eq!(recent.places, Some((9, 10)));
+        assert_eq!(behind(&recent, 9), (vec![10], false));
+    }
 }
