@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::http::HeaderValue;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -165,6 +166,15 @@ pub struct ServeConfig {
     /// Address that people type; sign-in returns there [default: http:// and the listen address]
     #[arg(long, env = "SUNDIAL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
+    /// Other sites whose pages may ask with a token of their own, with commas between: https://app.example.org [default: none]
+    #[arg(
+        long,
+        env = "SUNDIAL_ALLOWED_ORIGINS",
+        value_delimiter = ',',
+        value_parser = origin,
+        value_name = "ORIGIN"
+    )]
+    pub allowed_origins: Vec<HeaderValue>,
     /// The only tenant of this deployment; its database role is bound to it (`sundial migrate up`) [default: all tenants]
     #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG")]
     pub tenant: Option<String>,
@@ -185,6 +195,19 @@ pub struct ServeConfig {
     /// How much one asker may ask for.
     #[command(flatten)]
     pub limits: LimitConfig,
+}
+
+/// An origin as browsers send it: a scheme, a host, and a port where it is not the scheme's own.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let url = Url::parse(text).ok().filter(|url| url.has_host());
+    let origin = url.map(|url| url.origin().ascii_serialization());
+    match origin {
+        Some(origin) if origin == text => {
+            HeaderValue::from_str(text).map_err(|error| error.to_string())
+        }
+        Some(origin) => Err(format!("write it as browsers do: {origin}")),
+        None => Err("give a scheme and a host, such as https://app.example.org".into()),
+    }
 }
 
 /// How log lines look.

@@ -1,6 +1,6 @@
 //! The one error of the crate, and its single mapping to GraphQL codes and HTTP.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
 
 /// What can go wrong, worded for the person who reads it: the cause, then the next step.
 ///
@@ -96,6 +96,23 @@ impl From<DbErr> for Error {
             tracing::warn!(%error, "no connection to the database in time");
             return Error::RateLimited { retry_after: 2 };
         }
+        if is_cancelled(&error) {
+            return Error::TooCostly(
+                "the database took longer than 30 s: ask for shorter ranges, for fewer series, or in several queries"
+                    .into(),
+            );
+        }
         Error::internal("the database refused", error)
     }
+}
+
+/// Whether a statement took longer than it may: PostgreSQL's `query_canceled`.
+fn is_cancelled(error: &DbErr) -> bool {
+    let (DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("57014")
 }

@@ -45,11 +45,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer,
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
     decompression::RequestDecompressionLayer,
 };
 
@@ -57,6 +59,7 @@ pub use error::{Error, Result};
 
 use crate::{
     api::{
+        document::Documents,
         export, http,
         limit::{self, Address, Limits},
         schema::Api,
@@ -85,6 +88,10 @@ pub struct App {
     pub compactor: Compactor,
     /// Who is told of new points, in other servers too while [`Live::exchange`] runs.
     pub live: Live,
+    /// What was asked lately.
+    documents: Documents,
+    /// Other sites whose pages may ask.
+    origins: Vec<HeaderValue>,
     /// Room for large requests.
     large: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
@@ -110,9 +117,16 @@ impl App {
             limits,
             compactor,
             live,
+            documents: Documents::default(),
+            origins: Vec::new(),
             large: http::room(),
             stop,
         }
+    }
+
+    /// The same, for pages of these origins too. They show tokens: their cookies do not count.
+    pub fn allowing(self, origins: Vec<HeaderValue>) -> Self {
+        App { origins, ..self }
     }
 
     /// Ends when the server begins to stop.
@@ -134,6 +148,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
         .route("/export/{*file}", get(export::answer))
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
+        .layer(other_sites(&app.origins))
         .with_state(app);
     Router::new()
         .merge(graphql)
@@ -143,6 +158,20 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
         .layer(middleware::from_fn(harden))
         .layer(CatchPanicLayer::custom(failed))
         .into_make_service_with_connect_info()
+}
+
+/// What pages of other origins may do: ask with proof in a header, where they are allowed to ask at all.
+fn other_sites(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+        ])
+        .expose_headers([header::RETRY_AFTER, header::ETAG])
+        .max_age(Duration::from_secs(3600))
 }
 
 async fn graphql(State(app): State<App>, request: Request) -> Response {

@@ -5,13 +5,20 @@
 //! out, are more than [`COMPLEXITY`] fields, or whose variables, written out, are more than [`VALUES`] or [`WRITTEN`]: the
 //! library copies a variable wherever it is used.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_graphql::{
     Name, Positioned, Request, Variables,
-    parser::types::{Directive, ExecutableDocument, OperationType, Selection, SelectionSet},
+    parser::{
+        parse_query,
+        types::{Directive, ExecutableDocument, OperationType, Selection, SelectionSet},
+    },
 };
 use async_graphql_value::{ConstValue, Value};
+use moka::sync::Cache;
 
 use crate::{
     api::schema::COMPLEXITY,
@@ -28,34 +35,68 @@ const VALUES: usize = 4 << 20;
 /// The same, of one that writes: some 250,000 points outside of columns that were put aside.
 const WRITTEN: usize = 16 << 20;
 
-/// The request's document, parsed, if it may be executed; `None` when it is none, of which the execution tells more.
-/// Variables that it does not declare are dropped.
-///
-/// # Errors
-/// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments and variables are written out;
-/// [`Error::BadInput`] when a fragment contains itself.
-pub fn check(request: &mut Request) -> Result<Option<&ExecutableDocument>> {
-    if request.query.len() > BYTES {
-        return Err(Error::TooCostly(format!(
-            "the document is longer than {BYTES} bytes: pass its values as `variables`, and ask for the rest in several \
-             requests"
-        )));
+/// Longest document that is kept.
+const KEPT: usize = 16 << 10;
+/// Bytes of all documents that are kept; parsed, they take some twenty times as many.
+const ALL_KEPT: u64 = 1 << 20;
+
+/// What was asked lately, parsed: clients ask the same again and again. Documents say nothing of who has asked them.
+#[derive(Clone)]
+pub struct Documents(Cache<String, Arc<ExecutableDocument>>);
+
+impl Default for Documents {
+    fn default() -> Self {
+        let bytes =
+            |text: &String, _: &Arc<_>| u32::try_from(text.len()).unwrap_or(u32::MAX).max(100);
+        let cache = Cache::builder().max_capacity(ALL_KEPT).weigher(bytes);
+        Documents(cache.build())
     }
-    if nesting(&request.query) > NESTING {
-        return Err(too_deep());
+}
+
+impl Documents {
+    /// The request's document, parsed, if it may be executed; `None` when it is none, of which the execution tells more.
+    /// Variables that it does not declare are dropped.
+    ///
+    /// # Errors
+    /// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments and variables are written out;
+    /// [`Error::BadInput`] when a fragment contains itself.
+    pub fn check(&self, request: &mut Request) -> Result<Option<Arc<ExecutableDocument>>> {
+        let Some(document) = self.parsed(&request.query)? else {
+            return Ok(None);
+        };
+        expand(&document, &Weights::of(&request.variables))?;
+        let operations = document.operations.iter();
+        let declared: HashSet<&Name> = operations
+            .flat_map(|(_, operation)| &operation.node.variable_definitions)
+            .map(|definition| &definition.node.name.node)
+            .collect();
+        request.variables.retain(|name, _| declared.contains(name));
+        request.set_parsed_query((*document).clone());
+        Ok(Some(document))
     }
-    let weights = Weights::of(&request.variables);
-    let Ok(document) = request.parsed_query() else {
-        return Ok(None);
-    };
-    expand(document, &weights)?;
-    let operations = document.operations.iter();
-    let declared: HashSet<Name> = operations
-        .flat_map(|(_, operation)| &operation.node.variable_definitions)
-        .map(|definition| definition.node.name.node.clone())
-        .collect();
-    request.variables.retain(|name, _| declared.contains(name));
-    Ok(request.parsed_query().ok())
+
+    fn parsed(&self, text: &str) -> Result<Option<Arc<ExecutableDocument>>> {
+        if let Some(document) = self.0.get(text) {
+            return Ok(Some(document));
+        }
+        if text.len() > BYTES {
+            return Err(Error::TooCostly(format!(
+                "the document is longer than {BYTES} bytes: pass its values as `variables`, and ask for the rest in \
+                 several requests"
+            )));
+        }
+        if nesting(text) > NESTING {
+            return Err(too_deep());
+        }
+        let Ok(document) = parse_query(text) else {
+            return Ok(None);
+        };
+        let document = Arc::new(document);
+        if text.len() <= KEPT {
+            self.0.insert(text.to_owned(), document.clone());
+        }
+        Ok(Some(document))
+    }
 }
 
 /// How much there is in each variable.
@@ -337,7 +378,13 @@ mod tests {
     /// Whether a document that may be executed is one at all.
     fn checked(query: impl Into<String>) -> Result<bool> {
         let mut request = Request::new(query);
-        check(&mut request).map(|document| document.is_some())
+        let documents = Documents::default();
+        let checked = documents.check(&mut request).map(|found| found.is_some());
+        // What is known is refused like what is not.
+        let mut again = Request::new(request.query.clone());
+        let known = documents.check(&mut again).map(|found| found.is_some());
+        assert_eq!(checked.is_ok(), known.is_ok());
+        checked
     }
 
     fn is_costly(query: impl Into<String>) -> bool {
@@ -350,7 +397,9 @@ mod tests {
         let with = |query: &str| {
             let mut request = Request::new(query);
             request.variables = Variables::from_json(long.clone());
-            let checked = check(&mut request).map(|document| document.is_some());
+            let checked = Documents::default()
+                .check(&mut request)
+                .map(|document| document.is_some());
             (checked, request.variables.len())
         };
         let uses = |uses: usize| "a(x:$x) ".repeat(uses);
@@ -376,7 +425,7 @@ mod tests {
         let text = serde_json::json!({ "x": "a".repeat(1 << 20) });
         let mut request = Request::new(format!("query($x:X){{{}}}", uses(5)));
         request.variables = Variables::from_json(text);
-        assert!(check(&mut request).is_err());
+        assert!(Documents::default().check(&mut request).is_err());
     }
 
     #[test]
@@ -467,7 +516,7 @@ mod tests {
     #[test]
     fn kind_is_that_of_the_named_operation() {
         let mut request = Request::new("query Q{a} mutation M{a} subscription S{a}");
-        let document = check(&mut request).unwrap().unwrap();
+        let document = Documents::default().check(&mut request).unwrap().unwrap();
         for (name, expected) in [
             (Some("Q"), OperationType::Query),
             (Some("M"), OperationType::Mutation),
@@ -475,7 +524,7 @@ mod tests {
             (Some("absent"), OperationType::Mutation),
             (None, OperationType::Mutation),
         ] {
-            assert_eq!(kind(document, name), expected, "{name:?}");
+            assert_eq!(kind(&document, name), expected, "{name:?}");
         }
     }
 

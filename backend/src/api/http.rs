@@ -7,12 +7,14 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationType, Selection},
 };
 use axum::{
-    body::{Body, BodyDataStream},
+    body::{Body, BodyDataStream, to_bytes},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::StreamExt;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -122,6 +124,7 @@ async fn handle(
             ),
         ));
     }
+    let revalidates = method == Method::GET && media != Media::Events && !proof.is_cookie();
     let asker = admit(app, address, proof).await.map_err(refused)?;
     // Whose proof does not count is told that, and not what else is amiss.
     let instead = |other: Refused| asker.refusal().cloned().map_or(other, refused);
@@ -149,7 +152,7 @@ async fn handle(
     let mut request = Request::new(params.query.unwrap_or_default());
     let name = params.operation_name;
     request.variables = params.variables.variables;
-    let checked = document::check(&mut request);
+    let checked = app.documents.check(&mut request);
     if let Some(refusal) = asker.refusal() {
         if !matches!(&checked, Ok(Some(document)) if only_explains(document)) {
             return Err(refused(refusal.clone()));
@@ -157,12 +160,15 @@ async fn handle(
         // GitHub is asked for it.
         app.limits.operation(&asker, address).map_err(refused)?;
     }
-    let operation = match checked {
-        Ok(Some(document)) => operation(document, name.as_deref(), bytes)
+    let document = match checked {
+        Ok(document) => document,
+        Err(error) => return Ok(media.answer(refusal(&error))),
+    };
+    let operation = match &document {
+        Some(document) => operation(document, name.as_deref(), bytes)
             .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, error))?,
         // The execution tells what is wrong with it, and where.
-        Ok(None) => OperationType::Query,
-        Err(error) => return Ok(media.answer(refusal(&error))),
+        None => OperationType::Query,
     };
     match operation {
         OperationType::Mutation if method == Method::GET => {
@@ -196,9 +202,50 @@ async fn handle(
         Some(serde_json::Value::Bool(true)) => &app.explaining,
         _ => &app.schema,
     };
-    let response = execute(schema.clone(), request, operation).await;
+    let response = execute(schema.clone(), request, operation, document).await;
     drop(large);
-    Ok(media.answer(finish(response)))
+    let answer = media.answer(finish(response));
+    Ok(match revalidates {
+        true => revalidated(headers, answer).await,
+        false => answer,
+    })
+}
+
+/// An answer that its asker may keep, for as long as this server, which executes the query each time, finds it to be the
+/// same: then it is not sent again. Nobody else is given it, and browsers keep nothing that was asked by a cookie.
+async fn revalidated(asked: &HeaderMap, answer: Response) -> Response {
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    // It is all there already.
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let hash: [u8; 32] = Sha256::digest(&body).into();
+    let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]));
+    let known = asked.get_all(header::IF_NONE_MATCH).iter();
+    let known = known.filter_map(|tags| tags.to_str().ok());
+    let is_known = known
+        .flat_map(|tags| tags.split(','))
+        .any(|known| known.trim() == tag);
+    let headers = &mut parts.headers;
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.append(
+        header::VARY,
+        HeaderValue::from_static("accept, authorization, cookie"),
+    );
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    if is_known {
+        parts.status = StatusCode::NOT_MODIFIED;
+        return parts.into_response();
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// Why a request is not let in.

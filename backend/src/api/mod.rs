@@ -10,6 +10,7 @@ pub mod health;
 pub mod http;
 pub mod limit;
 pub mod listen;
+pub mod order;
 pub mod schema;
 pub mod socket;
 pub mod spa;

@@ -2,17 +2,21 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 use async_graphql::{
     ComplexObject, Context, Enum, ErrorExtensionValues, MergedObject, MergedSubscription, Object,
-    Request, Response, Schema, ServerError, SimpleObject, Value, extensions::Analyzer,
-    parser::types::OperationType, value,
+    Request, Response, Schema, ServerError, SimpleObject, Value,
+    extensions::Analyzer,
+    parser::types::{ExecutableDocument, OperationType},
+    value,
 };
 
 use crate::{
     access::graphql::{AccessMutation, AccessQuery},
+    api::order::Order,
     error::{Error, Result},
     guard::Pool,
     live::Live,
@@ -171,8 +175,22 @@ enum ViewerKind {
 /// Longest time of a query.
 const QUERY_TIME: Duration = Duration::from_secs(30);
 
-/// Executes a query or a mutation.
-pub async fn execute(schema: Api, request: Request, kind: OperationType) -> Response {
+/// Executes a query or a mutation of `document`, and answers in its order.
+pub async fn execute(
+    schema: Api,
+    request: Request,
+    kind: OperationType,
+    document: Option<Arc<ExecutableDocument>>,
+) -> Response {
+    let name = request.operation_name.clone();
+    let mut response = run(schema, request, kind).await;
+    if let Some(document) = &document {
+        Order::of(document, name.as_deref()).apply(&mut response.data);
+    }
+    response
+}
+
+async fn run(schema: Api, request: Request, kind: OperationType) -> Response {
     if kind == OperationType::Mutation {
         // In a task of its own: a client that goes away does not cut a write in two.
         return tokio::spawn(async move { schema.execute(request).await })
@@ -245,7 +263,7 @@ pub fn finish(mut response: Response) -> Response {
 /// A response that tells one error and nothing else.
 pub fn refusal(error: &Error) -> Response {
     let mut told = ServerError::new(error.to_string(), None);
-    told.source = Some(std::sync::Arc::new(error.clone()));
+    told.source = Some(Arc::new(error.clone()));
     finish(Response::from_errors(vec![told]))
 }
 

@@ -42,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Most operations that run on one connection at a time.
 const MOST_OPERATIONS: usize = 100;
 /// Events that wait for a client to take them; behind them the operation itself waits.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -319,11 +319,13 @@ impl Connection {
         let mut request = Request::new(operation.query);
         request.variables = operation.variables.unwrap_or_default();
         let name = operation.operation_name;
-        let kind = match document::check(&mut request) {
-            Ok(Some(document)) => document::kind(document, name.as_deref()),
-            Ok(None) => OperationType::Query,
+        let document = match self.app.documents.check(&mut request) {
+            Ok(document) => document,
             Err(error) => return refused(&error),
         };
+        let kind = document.as_ref().map_or(OperationType::Query, |document| {
+            document::kind(document, name.as_deref())
+        });
         request.operation_name = name;
         let request = request
             .data(asker.clone())
@@ -332,7 +334,9 @@ impl Connection {
         let schema = self.app.schema.clone();
         let mut responses = match kind {
             OperationType::Subscription => schema.execute_stream(request),
-            _ => execute(schema, request, kind).into_stream().boxed(),
+            _ => execute(schema, request, kind, document)
+                .into_stream()
+                .boxed(),
         };
         self.begun += 1;
         let (number, name, inbox) = (self.begun, id.clone(), self.inbox.clone());

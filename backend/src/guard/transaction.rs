@@ -13,6 +13,9 @@ use crate::{
     guard::{Backend, Pool, Principal, filter, share::Sharer},
 };
 
+/// The database gives up what a query has asked for that nobody waits for any more. SQLite does so by itself.
+const STATEMENT_TIME: &str = "; SET LOCAL statement_timeout = '30s'";
+
 /// What a transaction may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -135,7 +138,11 @@ impl Transaction {
             if self.pool.backend() == Backend::Postgres
                 && let Some(transaction) = &state.open
             {
-                transaction.execute_unprepared(&fence.statement()).await?;
+                let mut statement = fence.statement();
+                if self.access == Access::Read && !self.is_long {
+                    statement += STATEMENT_TIME;
+                }
+                transaction.execute_unprepared(&statement).await?;
             }
             state.fence = fence.clone();
         }

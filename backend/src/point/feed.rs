@@ -26,6 +26,8 @@ use crate::{
 const BATCHES: usize = 64;
 /// Points read at a time, unless a single batch holds more.
 const POINTS: i64 = 50_000;
+/// Points that a subscriber is told of at a time: what waits for a slow one is never more than a few times this.
+pub const PIECE: usize = 2_000;
 /// Points that a feed keeps for who is a little behind.
 const KEPT: i64 = 200_000;
 
@@ -36,6 +38,25 @@ pub struct Event {
     /// Its series, and their new points.
     pub series: Vec<(Arc<series::entity::Model>, Points)>,
     points: i64,
+}
+
+impl Event {
+    /// How many points it holds that its reader may see.
+    pub fn size(&self) -> usize {
+        self.series.iter().map(|(_, points)| points.len()).sum()
+    }
+}
+
+/// The first of `events`, and those behind it that fit into one piece with it.
+pub fn one_piece<'a>(events: impl IntoIterator<Item = &'a Arc<Event>>) -> Vec<Arc<Event>> {
+    let mut points = 0;
+    let mut begun = false;
+    let fit = events.into_iter().take_while(|event| {
+        points += event.size();
+        let first = !std::mem::replace(&mut begun, true);
+        first || points <= PIECE
+    });
+    fit.cloned().collect()
 }
 
 /// The feeds that somebody follows, by tenant. Cheap to clone.
@@ -133,19 +154,10 @@ impl Recent {
         }
     }
 
-    /// What is behind `seq`, as much as makes one event, and whether there is more.
+    /// What is behind `seq`, as much as makes one piece, and whether there is more.
     pub fn behind(&self, seq: i64) -> (Vec<Arc<Event>>, bool) {
         let start = self.events.partition_point(|event| event.seq <= seq);
-        let mut points = 0;
-        let behind = self.events.iter().skip(start);
-        let some: Vec<Arc<Event>> = behind
-            .take_while(|event| {
-                let begun = points > 0;
-                points += event.points;
-                !begun || points <= POINTS
-            })
-            .cloned()
-            .collect();
+        let some = one_piece(self.events.range(start..));
         let more = start + some.len() < self.events.len() || self.read_at.is_none();
         (some, more)
     }
@@ -229,10 +241,20 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_without_gaps() {
-        let event = |(seq, points)| {
+        let series = Arc::new(series::entity::Model {
+            tenant_id: 1,
+            id: 1,
+            key: "a".into(),
+            unit: None,
+            created_at: 0,
+        });
+        let event = |(seq, points): (i64, i64)| {
+            let times: Vec<i64> = (0..points).collect();
+            let values = vec![0.0; times.len()];
+            let held = Points::sort_last_wins(times, values).expect("fits");
             Arc::new(Event {
                 seq,
-                series: Vec::new(),
+                series: vec![(series.clone(), held)],
                 points,
             })
         };
@@ -251,6 +273,14 @@ mod tests {
         // A large one comes alone.
         assert_eq!(behind(&recent, 4), (vec![5], true));
         assert_eq!(behind(&recent, 6), (vec![7, 8], false));
+        let piece = i64::try_from(PIECE).expect("fits");
+        let fit = |sizes: [i64; 3]| {
+            let events: Vec<_> = (1..).zip(sizes).map(event).collect();
+            one_piece(&events).len()
+        };
+        assert_eq!(fit([0, piece + 1, 1]), 1);
+        assert_eq!(fit([0, piece, 1]), 2);
+        assert_eq!(fit([piece - 1, 1, 0]), 3);
         recent.forget();
         assert_eq!(recent.places, Some((6, 8)));
         assert!(!recent.holds(5) && recent.holds(6) && recent.has_come_to(8));

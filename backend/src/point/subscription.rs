@@ -2,6 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    fmt,
+    num::ParseIntError,
+    ops::Range,
+    str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,11 +19,11 @@ use crate::{
     guard::{Pool, TenantScope, Viewer},
     live::{Live, Watch},
     point::{
-        feed::{Event, Feed, Feeds, Recent, read},
+        feed::{Event, Feed, Feeds, PIECE, Recent, one_piece, read},
         store,
     },
     request::{Asker, ContextExt},
-    scalar::{Micros, cursor, seal},
+    scalar::{Column, Micros, cursor, seal},
     series::{self, SeriesKey, SeriesMatch},
     tenant::graphql::parse_match,
 };
@@ -37,8 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct PointsAdded {
     /// Where this event stands; a later subscription goes on behind it by `after`.
     cursor: String,
-    /// The points, by series.
+    /// The points, by series; at most 2,000 in one event.
     series: Vec<SeriesPoints>,
+    /// Whether more wait behind this event already: it is read more slowly than points are written, or goes on behind
+    /// `after`. Nothing is lost: who would rather have what is new ends this, and subscribes without `after`.
+    lagged: bool,
 }
 
 /// New points of one series.
@@ -47,9 +54,9 @@ pub struct SeriesPoints {
     /// The series' key.
     series: String,
     /// Ascending.
-    times: Vec<Micros>,
+    times: Column<Micros>,
     /// The value at each time.
-    values: Vec<f64>,
+    values: Column<f64>,
 }
 
 /// What can be subscribed to.
@@ -78,12 +85,12 @@ impl PointSubscription {
         let live = ctx.data::<Live>().map_err(data)?.clone();
         let feeds = ctx.data::<Feeds>().map_err(data)?.clone();
         let wanted = Wanted::parse(&series)?;
-        let after: Option<i64> = after.map(|text| cursor("event", &text)).transpose()?;
+        let after: Option<Place> = after.map(|text| cursor("event", &text)).transpose()?;
         let scope = pool.look::<Viewer>(asker.principal()?, &tenant).await?;
         // What is written before this, the follower finds when it begins; it is woken for what is written behind it.
         let watched = live.watch(scope.tenant().id);
         let places = store::places(&scope).await?;
-        if after.is_some_and(|after| !places.contains(&after)) {
+        if after.is_some_and(|after| !places.contains(&after.seq)) {
             return Err(Error::bad_input(
                 "`after` is no cursor of this tenant's events, or older than an hour: leave it out, and read what is there \
                  by `samples`",
@@ -101,7 +108,7 @@ impl PointSubscription {
             checked: Instant::now(),
             tenant,
             wanted,
-            seq: after.unwrap_or(*places.end()),
+            place: after.unwrap_or(Place::behind(*places.end())),
             watched,
             feed,
             woken: Instant::now(),
@@ -152,15 +159,19 @@ impl Wanted {
         })
     }
 
-    /// What is wanted of these events, by series.
-    fn of(&mut self, events: &[Arc<Event>]) -> Vec<SeriesPoints> {
+    /// What is wanted of these events by series, of the points at these places.
+    fn of(&mut self, events: &[Arc<Event>], places: &Range<usize>) -> Vec<SeriesPoints> {
         let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
+        let mut before = 0;
         for event in events {
             for (series, points) in &event.series {
-                if self.includes(series) {
+                let within = |place: usize| place.saturating_sub(before).min(points.len());
+                let part = within(places.start)..within(places.end);
+                before += points.len();
+                if !part.is_empty() && self.includes(series) {
                     runs.entry(&series.key).or_default().push(Run {
                         seq: event.seq,
-                        points: points.clone(),
+                        points: points.slice(part),
                     });
                 }
             }
@@ -170,10 +181,43 @@ impl Wanted {
             SeriesPoints {
                 series: key.to_owned(),
                 times: times.into_iter().map(Micros).collect(),
-                values,
+                values: Column(values),
             }
         };
         runs.into_iter().map(added).collect()
+    }
+}
+
+/// A place in the tenant's order of commits.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The last batch that was given whole.
+    seq: i64,
+    /// Points of the next one that were given.
+    given: usize,
+}
+
+impl Place {
+    fn behind(seq: i64) -> Self {
+        Place { seq, given: 0 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.seq, self.given)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (seq, given) = text.split_once('.').unwrap_or((text, "0"));
+        Ok(Place {
+            seq: seq.parse()?,
+            given: given.parse()?,
+        })
     }
 }
 
@@ -184,12 +228,12 @@ struct Follower {
     checked: Instant,
     tenant: String,
     wanted: Wanted,
-    seq: i64,
+    place: Place,
     watched: Watch,
     feed: Option<Arc<Feed>>,
     /// When it was woken last.
     woken: Instant,
-    /// Whether there may be something behind `seq` already.
+    /// Whether there may be something behind its place already.
     more: bool,
     ended: bool,
 }
@@ -218,7 +262,7 @@ impl Follower {
         }
     }
 
-    /// Looks for what is behind `seq`.
+    /// Looks for what is behind its place.
     async fn look(&mut self) -> Result<Option<PointsAdded>> {
         if self.checked.elapsed() >= CHECK {
             self.asker = self.asker.again().await.map_err(ended)?;
@@ -230,10 +274,22 @@ impl Follower {
         let Some(last) = events.last() else {
             return Ok(None);
         };
-        self.seq = last.seq;
-        let series = self.wanted.of(&events);
-        let cursor = seal(["event", &self.seq.to_string()]);
-        Ok((!series.is_empty()).then_some(PointsAdded { cursor, series }))
+        let given = self.place.given;
+        let part = given..given.saturating_add(PIECE);
+        let series = self.wanted.of(&events, &part);
+        // Only a single one is larger than a piece.
+        if events.iter().map(|event| event.size()).sum::<usize>() > part.end {
+            self.place.given = part.end;
+            self.more = true;
+        } else {
+            self.place = Place::behind(last.seq);
+        }
+        let cursor = seal(["event", &self.place.to_string()]);
+        Ok((!series.is_empty()).then_some(PointsAdded {
+            cursor,
+            series,
+            lagged: self.more,
+        }))
     }
 
     /// The tenant, where the asker may still read it.
@@ -243,10 +299,16 @@ impl Follower {
         entered.map_err(ended)
     }
 
-    /// Some of what is behind `seq`, and whether there is more: together with the others who follow the tenant, unless
-    /// they are further.
+    /// As much as makes one piece of what is behind its place, and whether there is more: together with the others who
+    /// follow the tenant, unless they are further.
     async fn events(&self) -> Result<(Vec<Arc<Event>>, bool)> {
-        let alone = async || read(&self.enter().await?, self.seq).await;
+        let seq = self.place.seq;
+        let alone = async || {
+            let (events, more) = read(&self.enter().await?, seq).await?;
+            let some = one_piece(&events);
+            let more = more || some.len() < events.len();
+            Ok((some, more))
+        };
         let Some(feed) = &self.feed else {
             return alone().await;
         };
@@ -254,21 +316,21 @@ impl Follower {
         let Ok(mut recent) = tokio::time::timeout(PATIENCE, feed.recent()).await else {
             return alone().await;
         };
-        if !recent.has_come_to(self.seq) {
+        if !recent.has_come_to(seq) {
             let read = self.read_on(&mut recent).await;
             // What keeps the others from going on is no fault of who is further.
-            if read.is_err() || !recent.has_come_to(self.seq) {
-                recent.begin(self.seq);
+            if read.is_err() || !recent.has_come_to(seq) {
+                recent.begin(seq);
             }
         }
-        if !recent.holds(self.seq) {
+        if !recent.holds(seq) {
             drop(recent);
             return alone().await;
         }
-        if recent.is_stale(self.seq, self.woken) {
+        if recent.is_stale(seq, self.woken) {
             self.read_on(&mut recent).await?;
         }
-        Ok(recent.behind(self.seq))
+        Ok(recent.behind(seq))
     }
 
     async fn read_on(&self, recent: &mut Recent) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::{
         store::{Reader, working},
     },
     request::{Budget, ContextExt, now},
-    scalar::{DateTime, Duration, Micros, TimeRange, cursor, first, seal},
+    scalar::{Column, DateTime, Duration, Micros, TimeRange, cursor, first, seal},
     series::{
         SeriesKey,
         entity::Model,
@@ -190,7 +190,7 @@ impl Series {
         let (times, values) = points.into_parts();
         Ok(Samples {
             times: times.into_iter().map(Micros).collect(),
-            values,
+            values: Column(values),
         })
     }
 
@@ -288,9 +288,9 @@ pub struct Point {
 #[derive(SimpleObject)]
 pub struct Samples {
     /// Ascending.
-    times: Vec<Micros>,
+    times: Column<Micros>,
     /// The value at each time.
-    values: Vec<f64>,
+    values: Column<f64>,
 }
 
 /// A page of series.

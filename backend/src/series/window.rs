@@ -9,7 +9,7 @@ use crate::{
     chunk::{self, Edges, Fill},
     error::{Error, Result},
     request::ContextExt,
-    scalar::{Duration, Micros, TimeRange},
+    scalar::{Column, Duration, Micros, TimeRange},
     series::{self, SeriesKey, graphql::Series},
     tenant::graphql::Tenant,
 };
@@ -57,21 +57,21 @@ pub enum WindowFill {
 #[derive(SimpleObject)]
 pub struct Windows {
     /// When each window begins.
-    pub starts: Vec<Micros>,
+    pub starts: Column<Micros>,
     /// How many points lie in it.
-    count: Vec<i64>,
+    count: Column<i64>,
     /// Least value.
-    min: Vec<Option<f64>>,
+    min: Column<Option<f64>>,
     /// Greatest value.
-    max: Vec<Option<f64>>,
+    max: Column<Option<f64>>,
     /// All values together.
-    sum: Vec<Option<f64>>,
+    sum: Column<Option<f64>>,
     /// The mean value.
-    pub avg: Vec<Option<f64>>,
+    pub avg: Column<Option<f64>>,
     /// The earliest point's value.
-    first: Vec<Option<f64>>,
+    first: Column<Option<f64>>,
     /// The latest point's value.
-    last: Vec<Option<f64>>,
+    last: Column<Option<f64>>,
 }
 
 impl From<chunk::Windows> for Windows {
@@ -79,12 +79,12 @@ impl From<chunk::Windows> for Windows {
         Windows {
             starts: windows.starts.into_iter().map(Micros).collect(),
             count: windows.count.into_iter().map(u64::cast_signed).collect(),
-            min: windows.min,
-            max: windows.max,
-            sum: windows.sum,
-            avg: windows.avg,
-            first: windows.first,
-            last: windows.last,
+            min: Column(windows.min),
+            max: Column(windows.max),
+            sum: Column(windows.sum),
+            avg: Column(windows.avg),
+            first: Column(windows.first),
+            last: Column(windows.last),
         }
     }
 }
@@ -106,7 +106,7 @@ pub struct Comparison {
     /// The second series.
     right: Windows,
     /// The second one's mean value less the first one's; null where one of them has none.
-    difference: Vec<Option<f64>>,
+    difference: Column<Option<f64>>,
 }
 
 /// What can be asked of series of several tenants.
@@ -142,7 +142,7 @@ impl SeriesQuery {
         };
         let left = left.aggregate(ctx, &arguments, WindowFill::Null).await?;
         let right = right.aggregate(ctx, &arguments, WindowFill::Null).await?;
-        let both = left.avg.iter().zip(&right.avg);
+        let both = left.avg.0.iter().zip(&right.avg.0);
         let difference = both.map(|(left, right)| {
             let difference = right.as_ref()? - left.as_ref()?;
             difference.is_finite().then_some(difference)

@@ -1,5 +1,6 @@
 //! A server of its own for each test: three tenants of two organisations, a token of each, and a GitHub.
 
+use axum::http::HeaderValue;
 use github_stand_in::{GitHub, Settings};
 use reqwest::{Client, RequestBuilder, Response, header::AUTHORIZATION};
 use secrecy::ExposeSecret;
@@ -125,7 +126,7 @@ impl TestApp {
         let identity =
             |url| Identity::with_lifetimes(&config, url, pool.clone(), lifetimes).unwrap();
         let limits = Limits::new(allowances, proxies);
-        let (url, server) = serve(pool.clone(), identity, limits, stopping).await;
+        let (url, server) = serve(pool.clone(), identity, limits, Vec::new(), stopping).await;
         TestApp {
             url,
             database,
@@ -149,11 +150,20 @@ impl TestApp {
 
     /// The same, which reaches the database by `url`.
     pub async fn replica_by(&self, url: &str) -> Replica {
+        self.replica_with(url, Vec::new()).await
+    }
+
+    /// Another server on the same database, for pages of these origins too.
+    pub async fn replica_for(&self, origins: Vec<HeaderValue>) -> Replica {
+        self.replica_with(&self.database.url, origins).await
+    }
+
+    async fn replica_with(&self, url: &str, origins: Vec<HeaderValue>) -> Replica {
         let pool = Pool::open(&url.to_owned().into(), 4).await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let identity = |url| Identity::new(&self.config, url, pool.clone()).unwrap();
         let limits = Limits::new(Allowances::default(), 0);
-        let (url, server) = serve(pool.clone(), identity, limits, stopping).await;
+        let (url, server) = serve(pool.clone(), identity, limits, origins, stopping).await;
         let url = url.join("/graphql").unwrap();
         Replica {
             url,
@@ -266,11 +276,12 @@ async fn serve(
     pool: Pool,
     identity: impl Fn(Url) -> Identity,
     limits: Limits,
+    origins: Vec<HeaderValue>,
     stopping: watch::Receiver<bool>,
 ) -> (Url, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let app = App::new(pool, identity(url.clone()), limits, stopping);
+    let app = App::new(pool, identity(url.clone()), limits, stopping).allowing(origins);
     let server = tokio::spawn(async move {
         let waiting = app.clone();
         let stop = async move { waiting.stopping().await };

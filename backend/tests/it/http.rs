@@ -26,6 +26,9 @@ on_both! {
     cost_is_told_to_who_asks_for_it,
     compressed_request_is_taken_up_to_its_bound,
     events_come_as_they_are_written_and_to_whom_they_are_open,
+    answer_is_kept_by_its_asker_until_it_differs,
+    pages_of_other_sites_ask_only_where_they_are_allowed,
+    fields_come_in_the_order_of_the_question,
 }
 
 async fn cost_is_told_to_who_asks_for_it(app: TestApp) {
@@ -258,5 +261,111 @@ async fn status_tells_what_ran_to_who_asks_for_it(app: TestApp) {
         assert_eq!(status, 400, "{query}");
         assert!(answer.get("data").is_none(), "{answer}");
         assert_eq!(code(&answer), "BAD_USER_INPUT");
+    }
+}
+
+async fn answer_is_kept_by_its_asker_until_it_differs(app: TestApp) {
+    let get = async |token: &str, known: &str| {
+        let mut url = app.endpoint();
+        let query = r#"{ tenant(slug: "mcce-g1-prod") { series { nodes { key } } } }"#;
+        url.query_pairs_mut().append_pair("query", query);
+        let request = app.http.get(url).bearer_auth(token);
+        let response = request.header("if-none-match", known).send().await.unwrap();
+        let header = |name: &str| response.headers().get(name).cloned();
+        let (tag, cache, vary) = (header("etag"), header("cache-control"), header("vary"));
+        assert_eq!(cache.unwrap(), "private, no-cache");
+        assert!(vary.unwrap().to_str().unwrap().contains("authorization"));
+        let tag = tag.unwrap().to_str().unwrap().to_owned();
+        (
+            response.status().as_u16(),
+            tag,
+            response.text().await.unwrap(),
+        )
+    };
+    let (status, tag, body) = get(&app.prod, "").await;
+    assert_eq!(status, 200);
+    let kept = get(&app.prod, &format!("\"other\", {tag}")).await;
+    assert_eq!(kept, (304, tag.clone(), String::new()));
+    // Who sees something else is told it, whatever he claims to know.
+    let (status, _, other) = get(&app.foreign, &tag).await;
+    assert_eq!(
+        (status, other.as_str()),
+        (200, r#"{"data":{"tenant":null}}"#)
+    );
+    assert_ne!(body, other);
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    let (status, changed, _) = get(&app.prod, &tag).await;
+    assert_eq!(status, 200);
+    assert_ne!(changed, tag);
+    // What is asked by POST is kept by nobody.
+    let response = app
+        .post(&app.prod, r#"{"query":"{ serverTime }"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert!(!response.headers().contains_key("etag"));
+}
+
+async fn pages_of_other_sites_ask_only_where_they_are_allowed(app: TestApp) {
+    let allowed = "https://app.example.org".parse().unwrap();
+    let other = app.replica_for(vec![allowed]).await;
+    let ask = async |url: &reqwest::Url, method: Method, origin: &str, cookie: &str| {
+        let request = app.http.request(method, url.clone());
+        let request = request
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type",
+            )
+            .header("content-type", "application/json")
+            .body(r#"{"query":"{ serverTime }"}"#);
+        let request = match cookie {
+            "" => request.bearer_auth(&app.prod),
+            cookie => request.header("cookie", cookie),
+        };
+        let response = request.send().await.unwrap();
+        let headers = response.headers();
+        assert!(!headers.contains_key("access-control-allow-credentials"));
+        let open = headers.get("access-control-allow-origin").cloned();
+        (
+            response.status().as_u16(),
+            open.map(|open| open.to_str().unwrap().to_owned()),
+        )
+    };
+    let (known, unknown) = ("https://app.example.org", "https://evil.example.org");
+    for method in [Method::OPTIONS, Method::POST] {
+        for origin in [known, unknown] {
+            assert_eq!(
+                ask(&app.endpoint(), method.clone(), origin, "").await,
+                (200, None)
+            );
+        }
+        let open = Some(known.to_owned());
+        assert_eq!(
+            ask(&other.url, method.clone(), known, "").await,
+            (200, open)
+        );
+        assert_eq!(ask(&other.url, method, unknown, "").await, (200, None));
+    }
+    // By the cookie of somebody who is signed in, no other site asks.
+    let cookie = "__Host-sundial=anything";
+    assert_eq!(ask(&other.url, Method::POST, known, cookie).await.0, 403);
+}
+
+async fn fields_come_in_the_order_of_the_question(app: TestApp) {
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    let query = r#"{ serverTime: __typename tenant(slug: "mcce-g1-prod") {
+        usage { points } last: lastPointAt series { pageInfo { hasNextPage } nodes { latest { value } key
+            samples(range: { from: 0, to: 9 }) { values times } } } slug }
+        viewer { login kind } none: tenant(slug: "other-g9-none") { slug } }"#;
+    let asked = json!({ "query": query }).to_string();
+    for _ in 0..5 {
+        let response = app.post(&app.prod, asked.clone()).send().await.unwrap();
+        assert_eq!(
+            response.text().await.unwrap(),
+            r#"{"data":{"serverTime":"Query","tenant":{"usage":{"points":1},"last":"1970-01-01T00:00:00.000001Z","series":{"pageInfo":{"hasNextPage":false},"nodes":[{"latest":{"value":1.0},"key":"a","samples":{"values":[1.0],"times":[1]}}]},"slug":"mcce-g1-prod"},"viewer":{"login":"clock","kind":"INGEST_TOKEN"},"none":null}}"#
+        );
     }
 }

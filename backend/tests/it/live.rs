@@ -11,7 +11,7 @@ use sundial::{access::store::set_access_rules, guard::table::access_rule::RoleNa
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    app::{FOREIGN, PROD, TestApp, batch, rule},
+    app::{FOREIGN, PROD, TestApp, batch, columns, rule},
     database::Kind,
     socket::{Added, START, Socket},
 };
@@ -20,7 +20,7 @@ on_both! {
     points_arrive_as_they_are_written,
     only_named_series_arrive,
     resumed_subscription_gets_each_point_once,
-    long_absence_comes_in_several_events,
+    much_at_once_comes_in_pieces_that_one_goes_on_within,
     resumed_at_a_place_that_was_never_given_is_refused,
     completed_operation_is_silent_and_the_other_goes_on,
     access_that_is_taken_away_ends_the_subscription,
@@ -217,18 +217,54 @@ async fn resumed_subscription_gets_each_point_once(app: TestApp) {
     assert!(seen.values().all(|times| *times == 1), "{seen:?}");
 }
 
-async fn long_absence_comes_in_several_events(app: TestApp) {
-    const EACH: i64 = 30_000;
-    for start in [0, EACH, 2 * EACH] {
-        let points: Vec<(i64, f64)> = (start..start + EACH).map(|time| (time, 0.5)).collect();
-        app.ingest(&app.prod, PROD, "a", &points).await;
+async fn much_at_once_comes_in_pieces_that_one_goes_on_within(app: TestApp) {
+    let mut written: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    let mut start = 0;
+    // A large one, small ones that go together, and none larger than a piece.
+    for each in [1_667, 1, 2, 600, 700, 1] {
+        let points: Vec<(i64, f64)> = (start..start + each).map(|time| (time, 0.5)).collect();
+        start += each;
+        let series = ["a", "b", "c"];
+        let batches = series.map(|series| batch(series, &points));
+        let answer = app.try_ingest(&app.prod, PROD, json!(batches)).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        for series in series {
+            let times = points.iter().map(|(time, _)| *time);
+            written.entry(series.into()).or_default().extend(times);
+        }
     }
-    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
-    socket.follow("1", PROD, &["a"], json!(START)).await;
-    for start in [0, EACH, 2 * EACH] {
-        let (_, added) = socket.event().await;
-        let times: Vec<i64> = added[0].1.iter().map(|(time, _)| *time).collect();
-        assert_eq!(times, (start..start + EACH).collect::<Vec<_>>());
+    for wanted in [&["*"][..], &["b"], &["a", "c"]] {
+        let mut heard: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        let (mut cursor, mut pieces) = (json!(START), 0);
+        loop {
+            // Cut behind each event.
+            let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+            socket.follow("1", PROD, wanted, cursor).await;
+            let event = socket.next().await;
+            let added = &event["payload"]["data"]["pointsAdded"];
+            let mut points = 0;
+            for one in added["series"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{event}"))
+            {
+                for (time, _) in columns(one) {
+                    let times = heard.entry(one["series"].as_str().unwrap().into());
+                    assert!(times.or_default().insert(time), "{time} came twice");
+                    points += 1;
+                }
+            }
+            assert!((1..=2_000).contains(&points), "{points}");
+            cursor = added["cursor"].clone();
+            pieces += 1;
+            if added["lagged"] == json!(false) {
+                break;
+            }
+        }
+        let expected = written
+            .iter()
+            .filter(|(series, _)| wanted.contains(&series.as_str()) || wanted == ["*"]);
+        assert!(heard.iter().eq(expected), "{wanted:?}");
+        assert!(pieces > 2, "{wanted:?}: {pieces}");
     }
 }
 

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub const START: &str = "ZXZlbnQKMA";
 
 const POINTS_ADDED: &str = "subscription ($tenant: String!, $series: [String!]!, $after: String) {
-    pointsAdded(tenant: $tenant, series: $series, after: $after) { cursor series { series times values } }
+    pointsAdded(tenant: $tenant, series: $series, after: $after) { cursor lagged series { series times values } }
 }";
 
 /// One connection. Dropping it cuts it.
