@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const PROD = "mcce-g1-prod";
 export const TEST = "mcce-g1-test";
 
@@ -28,7 +28,7 @@ const FLAGS =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 /** The path of a built program: the variable's, or that of the profile which `make test` builds. */
-function program(variable, name) {
+export function program(variable, name) {
   if (process.env[variable]) return process.env[variable];
   const metadata = execFileSync("cargo", ["metadata", "--format-version=1", "--no-deps"], { cwd: root, maxBuffer: 1e8 });
   return join(JSON.parse(metadata).target_directory, "e2e", name);
@@ -60,11 +60,11 @@ export class Stage {
   #binary;
   #management;
 
-  /** Starts everything. */
-  static async open() {
+  /** Starts everything, or all but the browser. */
+  static async open({ browser = true } = {}) {
     const stage = new Stage();
     try {
-      await stage.#start();
+      await stage.#start(browser);
     } catch (error) {
       await stage.close();
       throw error;
@@ -72,7 +72,7 @@ export class Stage {
     return stage;
   }
 
-  async #start() {
+  async #start(browser) {
     const [port, management, github] = await Promise.all([freePort(), freePort(), freePort()]);
     const secret = randomBytes(24).toString("hex");
     this.url = `http://127.0.0.1:${port}`;
@@ -103,6 +103,7 @@ export class Stage {
       const place = ["--url", this.url, "--tenant", tenant, "--token-file", token, "--spool", join(this.#state, "spool")];
       this.#run(`producer of ${tenant}`, producer, ["run", ...place, "--schedule", "* * * * * *"]);
     }
+    if (!browser) return;
     const executablePath = BROWSERS.find((path) => path && existsSync(path));
     assert.ok(executablePath, "no Chromium was found: install one, or name it in CHROMIUM");
     this.browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
