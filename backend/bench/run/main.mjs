@@ -7,10 +7,12 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
+import { LISTS, listers, prepare } from "./lists.mjs";
 import { live } from "./live.mjs";
 import { Postgres } from "./postgres.mjs";
 import { cpu, peak, rest, sleep, stop, stopAll } from "./process.mjs";
 import { report } from "./report.mjs";
+import { full, paced } from "./requests.mjs";
 import { Copy, Influx, Postgraphile, Quest, Sundial, Unnest, Victoria, WINDOW, has } from "./services.mjs";
 
 const quick = process.argv.includes("--quick");
@@ -37,6 +39,29 @@ const PEERS = [
 const begin = Date.now();
 const say = (line) => console.log(`${String(Math.floor((Date.now() - begin) / 60_000)).padStart(2)} min  ${line}`);
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+async function lists(directory, postgres) {
+  const seconds = quick ? 1 : 3;
+  const those = await listers(directory, postgres);
+  const figures = [];
+  for (const { pace, ...kind } of LISTS) {
+    const turns = await Promise.all(those.map(async (one) => ({ list: await prepare(one, kind), all: [] })));
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      for (const { list, all } of turns) {
+        const figure = { ...(await full(list, seconds)), ...(await paced(list, pace, seconds)) };
+        // The first turn warms up.
+        if (round > 0) all.push(figure);
+      }
+    }
+    for (const { list, all } of turns) {
+      const medians = Object.fromEntries(Object.keys(all[0]).map((name) => [name, median(all.map((figure) => figure[name]))]));
+      say(`${kind.title}: ${list.service.name} ${medians.rate.toFixed(0)} a second, 99 % within ${medians.p99.toFixed(1)} ms at ${pace}`);
+      figures.push({ ...kind, pace, who: list.service.name, ...medians });
+    }
+  }
+  for (const { service } of those) await stop(service.program);
+  return figures;
+}
 
 async function ingestion(services) {
   const figures = [];
@@ -158,6 +183,8 @@ async function main() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "sundial-bench-"));
   try {
     const postgres = await Postgres.connect(process.env.SUNDIAL_TEST_POSTGRES);
+    // Before others are there to hold it up.
+    const listed = await lists(directory, postgres);
     const sundial = await Sundial.start("sundial", directory, postgres);
     const file = await Sundial.start("sundial_file", directory);
     const copy = new Copy(postgres, directory);
@@ -168,7 +195,7 @@ async function main() {
       else say(`${name} is not installed here and is left out (tools/setup peers)`);
     }
     const services = [sundial, file, ...others, copy, unnest];
-    const figures = { ingestion: await ingestion(services) };
+    const figures = { lists: listed, ingestion: await ingestion(services) };
     figures.windows = await windows(services.filter((service) => service.windows));
     figures.sizes = await sizes(directory, postgres);
     figures.growth = await growth(directory, postgres, sundial);

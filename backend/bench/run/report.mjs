@@ -26,6 +26,14 @@ function goals(figures) {
   const faster = (what, name, peer, least) => ({ what, peer, value: rate(name, ours) / rate(name, peer), bound: `≥ ${least}×`, ok: (value) => value >= least, unit: "×" });
   const sooner = (peer, least) => ({ what: "windows, 2.6 M points to 1,000", peer, value: ms(peer) / ms(ours), bound: `≥ ${least}×`, ok: (value) => value >= least, unit: "×" });
   const smaller = (what, peer, value, most, unit) => ({ what, peer, value, bound: `≤ ${most}${unit}`, ok: (value) => value <= most, unit });
+  const list = (of, service) => figures.lists.find(({ name, who }) => name === of && who === service);
+  const listed = ({ name, title, pace }) => {
+    const [own, theirs] = [list(name, ours), list(name, "PostGraphile")];
+    return [
+      { what: `${title}, requests a second`, peer: "PostGraphile", value: own.rate / theirs?.rate, bound: "≥ 4×", ok: (value) => value >= 4, unit: "×" },
+      smaller(`${title}, 99th percentile at ${pace} a second`, "PostGraphile", own.p99 / theirs?.p99, 1, "×"),
+    ];
+  };
   const long = "ingest, 10,000 points a request";
   return [
     faster(long, "gauge_long", "`\\copy`", 5),
@@ -38,6 +46,7 @@ function goals(figures) {
     sooner("InfluxDB", 2),
     sooner("VictoriaMetrics", 1),
     sooner("QuestDB", 0.5),
+    ...figures.lists.filter(({ who }) => who === ours).flatMap(listed),
     smaller("bytes a point: one decimal, exact seconds", "", bytes("exact", ours), 1.2, " B"),
     smaller("bytes a point: two decimals, ± 5 ms in µs", "", bytes("jitter", ours), 3, " B"),
     smaller("the first against", "VictoriaMetrics", bytes("exact", ours) / bytes("exact", "VictoriaMetrics"), 1, "×"),
@@ -71,6 +80,17 @@ function tables(figures) {
     ),
     "Windows over 2.6 million points of one series: count, least, greatest and mean of 1,000 windows.",
     table(["service", "ms"], figures.windows.map(({ service, ms }) => [service === "`\\copy`" ? "`date_bin` over rows" : service, ms.toFixed(1)])),
+    "Lists, with a token and row-level security: requests a second over 8 connections, and µs of CPU that one then takes of the service, of PostgreSQL " +
+      "and of what asks; and ms until one is there when they come at a fixed rate.",
+    table(
+      ["list", "service", "a second", "CPU, service", "CPU, PostgreSQL", "CPU, asking", "fixed rate", "median", "99th percentile"],
+      figures.lists.map(({ title, who, pace, rate, service, database, own, p50, p99 }) => [
+        title,
+        who,
+        ...[rate, service, database, own, pace].map((number) => number.toFixed(0)),
+        ...[p50, p99].map((ms) => ms.toFixed(1)),
+      ]),
+    ),
     "Bytes a point at rest, indices included, of 10 million points of 100 series:",
     table(
       ["service", "one decimal, exact seconds", "two decimals, ± 5 ms in µs", "the same, times in ms"],

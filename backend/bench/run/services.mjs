@@ -55,7 +55,7 @@ export class Sundial {
   counts = "all";
 
   // `postgres`: a superuser's URL and the postmaster's process; without it, on SQLite.
-  static async start(label, directory, postgres) {
+  static async start(label, directory, postgres, tenants = ["bench"]) {
     const service = new Sundial();
     service.label = label;
     service.directory = path.join(directory, label);
@@ -75,15 +75,15 @@ export class Sundial {
       application = postgres.url(label, role);
       migrate.push("--application-role", role);
     }
-    const tenants = path.join(service.directory, "tenants.yaml");
-    fs.writeFileSync(
-      tenants,
-      "tenants: [{ slug: bench, name: Bench, group: bench, environment: PROD, access: [{ organization: bench, role: ADMIN }] }]\n",
-    );
+    const declared = path.join(service.directory, "tenants.yaml");
+    const declare = (slug) => `{ slug: ${slug}, name: Bench, group: bench, environment: PROD, access: [{ organization: bench, role: ADMIN }] }`;
+    fs.writeFileSync(declared, `tenants: [${tenants.map(declare)}]\n`);
     const env = { ...process.env, SUNDIAL_DATABASE_URL: owner };
     await run([program, ...migrate], { env });
-    await run([program, "apply", tenants], { env });
-    service.token = (await run([program, "token", "create", "--tenant", "bench", "--name", "bench"], { env })).trim();
+    await run([program, "apply", declared], { env });
+    const create = (slug) => run([program, "token", "create", "--tenant", slug, "--name", "bench"], { env });
+    service.tokens = await Promise.all(tenants.map(async (slug) => (await create(slug)).trim()));
+    service.token = service.tokens[0];
     const port = await freePort();
     const management = await freePort();
     const unlimited = ["--operations-per-principal", "0", "--operations-per-address", "0", "--trusted-proxies", "1"];
@@ -100,9 +100,9 @@ export class Sundial {
     return load("sundial", this.url, options, ["--token", this.token]);
   }
 
-  async ask(query) {
-    const headers = { authorization: `Bearer ${this.token}`, "content-type": "application/json" };
-    const answer = JSON.parse(await get(this.url, { method: "POST", headers, body: JSON.stringify({ query }) }));
+  async ask(query, variables = {}, token = this.token) {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const answer = JSON.parse(await get(this.url, { method: "POST", headers, body: JSON.stringify({ query, variables }) }));
     if (answer.errors) throw new Error(JSON.stringify(answer.errors));
     return answer.data;
   }
@@ -199,9 +199,6 @@ export class Postgraphile {
   counts = "all";
 
   static async start(directory, postgres) {
-    const service = new Postgraphile();
-    const home = path.join(directory, "postgraphile");
-    fs.mkdirSync(home);
     await postgres.sql("CREATE DATABASE postgraphile");
     await postgres.sql("CREATE TABLE rows (tenant int, series int, at bigint, value float8, PRIMARY KEY (tenant, series, at))", "postgraphile");
     await postgres.sql(
@@ -209,6 +206,14 @@ export class Postgraphile {
         $$ INSERT INTO rows SELECT 1, * FROM unnest(series, times, vals); SELECT cardinality(times) $$`,
       "postgraphile",
     );
+    return Postgraphile.serve("postgraphile", directory, postgres);
+  }
+
+  // On the database of this name. `context` is the source code of what tells PostgreSQL who asks.
+  static async serve(label, directory, postgres, { role, context = "" } = {}) {
+    const service = new Postgraphile();
+    const home = path.join(directory, label);
+    fs.mkdirSync(home);
     const port = await freePort();
     const packages = path.join(peer("postgraphile"), "node_modules");
     fs.symlinkSync(packages, path.join(home, "node_modules"));
@@ -216,15 +221,17 @@ export class Postgraphile {
       path.join(home, "graphile.config.mjs"),
       `import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { makePgService } from "postgraphile/adaptors/pg";
+import jwt from "jsonwebtoken";
 export default {
   extends: [PostGraphileAmberPreset],
-  pgServices: [makePgService({ connectionString: ${JSON.stringify(postgres.url("postgraphile"))}, schemas: ["public"] })],
+  pgServices: [makePgService({ connectionString: ${JSON.stringify(postgres.url(label, role))}, schemas: ["public"] })],
   grafserv: { host: "127.0.0.1", port: ${port}, graphqlPath: "/graphql", maxRequestLength: 50_000_000 },
+  grafast: { ${context} },
 };
 `,
     );
     const command = [path.join(packages, ".bin/node"), path.join(packages, ".bin/postgraphile")];
-    service.program = start("postgraphile", command, { cwd: home, env: { ...process.env, NODE_ENV: "production", GRAPHILE_ENV: "production" } }, directory);
+    service.program = start(label, command, { cwd: home, env: { ...process.env, NODE_ENV: "production", GRAPHILE_ENV: "production" } }, directory);
     service.url = `http://127.0.0.1:${port}/graphql`;
     service.postgres = postgres;
     await answers(service.program, `${service.url}?query=%7B__typename%7D`);
