@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
+import os from "node:os";
 
 import { Connection, request } from "./requests.mjs";
 import { Postgraphile, Sundial, has } from "./services.mjs";
@@ -81,7 +82,7 @@ async function postgraphile(directory, postgres) {
     const { tenant } = jwt.verify(node?.req.headers.authorization?.split(" ")[1], "${secret}", { algorithms: ["HS256"] });
     return { pgSettings: { role: "lists_reader", "app.tenant": String(tenant) } };
   }`;
-  const service = await Postgraphile.serve(database, directory, postgres, { role: "lists_gate", context });
+  const service = await Postgraphile.serve(database, directory, postgres, { role: "lists_gate", context, processes: os.cpus().length });
   const list = (fields) => `{allSeries(first:${PAGE}){nodes{${fields}}}}`;
   return {
     service,

@@ -97,7 +97,8 @@ export async function paced(list, rate, seconds) {
     const all = [];
     let failed;
     const one = async (due) => {
-      const connection = connections.pop() ?? (await new Promise((resolve) => waiting.push(resolve)));
+      // Each in its turn, for there may be a process behind it that others do not reach.
+      const connection = connections.shift() ?? (await new Promise((resolve) => waiting.push(resolve)));
       await ask(connection, list);
       latencies.push(performance.now() - due);
       const next = waiting.shift();

@@ -209,8 +209,8 @@ export class Postgraphile {
     return Postgraphile.serve("postgraphile", directory, postgres);
   }
 
-  // On the database of this name. `context` is the source code of what tells PostgreSQL who asks.
-  static async serve(label, directory, postgres, { role, context = "" } = {}) {
+  // On the database of this name. `context` is the source code of what tells PostgreSQL who asks; `processes` share a port.
+  static async serve(label, directory, postgres, { role, context = "", processes } = {}) {
     const service = new Postgraphile();
     const home = path.join(directory, label);
     fs.mkdirSync(home);
@@ -231,6 +231,11 @@ export default {
 `,
     );
     const command = [path.join(packages, ".bin/node"), path.join(packages, ".bin/postgraphile")];
+    if (processes) {
+      const each = `for (let count = 0; count < ${processes}; count += 1) cluster.fork();`;
+      fs.writeFileSync(path.join(home, "cluster.mjs"), `import cluster from "node:cluster";\ncluster.setupPrimary({ exec: "${command[1]}" });\n${each}\n`);
+      command[1] = path.join(home, "cluster.mjs");
+    }
     service.program = start(label, command, { cwd: home, env: { ...process.env, NODE_ENV: "production", GRAPHILE_ENV: "production" } }, directory);
     service.url = `http://127.0.0.1:${port}/graphql`;
     service.postgres = postgres;
