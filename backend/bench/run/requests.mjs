@@ -26,7 +26,7 @@ export class Connection {
   send(request) {
     return new Promise((resolve, reject) => {
       Object.assign(this, { resolve, reject });
-      this.socket.write(request);
+      this.socket.write(request, (error) => error && reject(error));
     });
   }
 
@@ -99,11 +99,14 @@ export async function paced(list, rate, seconds) {
     const one = async (due) => {
       // Each in its turn, for there may be a process behind it that others do not reach.
       const connection = connections.shift() ?? (await new Promise((resolve) => waiting.push(resolve)));
-      await ask(connection, list);
-      latencies.push(performance.now() - due);
-      const next = waiting.shift();
-      if (next) next(connection);
-      else connections.push(connection);
+      try {
+        await ask(connection, list);
+        latencies.push(performance.now() - due);
+      } finally {
+        const next = waiting.shift();
+        if (next) next(connection);
+        else connections.push(connection);
+      }
     };
     const begin = performance.now();
     for (let number = 0; number < rate * seconds; number += 1) {
