@@ -7,7 +7,7 @@ export SUNDIAL_TOOLS
 export PATH := $(SUNDIAL_TOOLS)/bin:$(SUNDIAL_TOOLS)/node_modules/.bin:$(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev page bench
+.PHONY: help demo test fuzz dev page bench
 .DELETE_ON_ERROR:
 
 help: ## This list
@@ -19,6 +19,11 @@ demo: ## Build and run all of Sundial on this machine (PORT=8080, data in .demo/
 
 test: ## Check and test everything, on SQLite, PostgreSQL and in a browser
 	@tools/test
+
+fuzz: ## Ask random things of the API for ten minutes (SEED=number repeats a run)
+	@tools/setup rust node
+	@cargo build --profile e2e
+	@cd frontend && SECONDS=600 node --test e2e/generate.test.mjs
 
 dev: ## Like demo, with quick builds; the page is rebuilt as its files change
 	@tools/setup demo

@@ -14,6 +14,10 @@ import { chromium } from "playwright-core";
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const PROD = "mcce-g1-prod";
 export const TEST = "mcce-g1-test";
+/** What `make demo` applies, and the stage too. */
+export const DEMO = readFileSync(join(root, "tools/demo.yaml"), "utf8");
+/** The contract. */
+export const CONTRACT = readFileSync(join(root, "backend/schema.graphql"), "utf8");
 
 const BROWSERS = [
   process.env.CHROMIUM,
@@ -57,14 +61,17 @@ export class Stage {
   #state = mkdtempSync(join(tmpdir(), "sundial-e2e-"));
   #parts = new Map();
   #settings;
+  // What the server alone is given: commands own the database's tables, it does not.
+  #serving = {};
   #binary;
   #management;
 
-  /** Starts everything, or all but the browser. */
-  static async open({ browser = true } = {}) {
+  /** Starts everything, with further `settings` of the server; without a browser where nobody looks. */
+  static async open({ browser = true, settings = {} } = {}) {
     const stage = new Stage();
     try {
-      await stage.#start(browser);
+      await stage.#start(settings);
+      if (browser) await stage.#look();
     } catch (error) {
       await stage.close();
       throw error;
@@ -72,7 +79,7 @@ export class Stage {
     return stage;
   }
 
-  async #start(browser) {
+  async #start(settings) {
     const [port, management, github] = await Promise.all([freePort(), freePort(), freePort()]);
     const secret = randomBytes(24).toString("hex");
     this.url = `http://127.0.0.1:${port}`;
@@ -88,34 +95,67 @@ export class Stage {
       SUNDIAL_GITHUB_API_URL: `${this.github}/api/v3`,
       SUNDIAL_GITHUB_CLIENT_ID: "sundial-e2e",
       SUNDIAL_GITHUB_CLIENT_SECRET: secret,
+      ...settings,
     };
+    if (process.env.SUNDIAL_TEST_POSTGRES) this.#onPostgres(process.env.SUNDIAL_TEST_POSTGRES);
     const callback = ["--callback-url", `${this.url}/auth/callback`];
     this.#run("github", program("GITHUB_STAND_IN_BIN", "github-stand-in"), [
       ...["--listen", `127.0.0.1:${github}`, "--client-id", "sundial-e2e", "--client-secret", secret, ...callback],
     ]);
-    this.#command("apply", join(root, "tools/demo.yaml"));
+    this.apply(DEMO);
     await this.startServer();
     const producer = program("SUNDIAL_PRODUCER_BIN", "sundial-producer");
     for (const tenant of [PROD, TEST]) {
       const token = join(this.#state, `${tenant}.token`);
-      this.tokens[tenant] = this.#command("token", "create", "--tenant", tenant, "--name", "e2e");
+      this.tokens[tenant] = this.token(tenant);
       writeFileSync(token, this.tokens[tenant], { mode: 0o600 });
       const place = ["--url", this.url, "--tenant", tenant, "--token-file", token, "--spool", join(this.#state, "spool")];
       this.#run(`producer of ${tenant}`, producer, ["run", ...place, "--schedule", "* * * * * *"]);
     }
-    if (!browser) return;
+  }
+
+  async #look() {
     const executablePath = BROWSERS.find((path) => path && existsSync(path));
     assert.ok(executablePath, "no Chromium was found: install one, or name it in CHROMIUM");
     this.browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
   }
 
-  #command(...args) {
-    return execFileSync(this.#binary, args, { encoding: "utf8", env: { ...process.env, ...this.#settings } }).trim();
+  // A database of its own on the PostgreSQL that tools/postgres runs, by `psql`, as a deployment has it: one role owns the
+  // tables, and the server logs in as another.
+  #onPostgres(superuser) {
+    const name = `e2e_${randomBytes(4).toString("hex")}`;
+    const application = `${name}_application`;
+    const roles = [name, application].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD 'e2e' NOSUPERUSER`);
+    const statements = [...roles, `CREATE DATABASE ${name} OWNER ${name}`].flatMap((statement) => ["-c", statement]);
+    execFileSync("psql", ["-d", superuser, "-XAtq", "-v", "ON_ERROR_STOP=1", ...statements]);
+    const as = (role) => Object.assign(new URL(superuser), { username: role, password: "e2e", pathname: name }).href;
+    this.#settings.SUNDIAL_DATABASE_URL = as(name);
+    this.#serving.SUNDIAL_DATABASE_URL = as(application);
+    this.#command("migrate", "up", "--application-role", application);
   }
 
-  #run(name, command, args) {
+  /** Makes the tenants and their access rules what a text says. */
+  apply(tenants) {
+    const path = join(this.#state, "tenants.yaml");
+    writeFileSync(path, tenants);
+    this.#command("apply", path);
+  }
+
+  /** A new token of a tenant. */
+  token(tenant, ...limits) {
+    return this.#command("token", "create", "--tenant", tenant, "--name", "e2e", ...limits);
+  }
+
+  #command(...args) {
+    // What it says besides is shown when it fails.
+    const options = { encoding: "utf8", stdio: "pipe", env: { ...process.env, ...this.#settings } };
+    return execFileSync(this.#binary, args, options).trim();
+  }
+
+  #run(name, command, args, settings = {}) {
     const log = openSync(join(this.#state, `${name}.log`), "a");
-    const child = spawn(command, args, { env: { ...process.env, ...this.#settings }, stdio: ["ignore", log, log] });
+    const env = { ...process.env, ...this.#settings, ...settings };
+    const child = spawn(command, args, { env, stdio: ["ignore", log, log] });
     closeSync(log);
     const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
     this.#parts.set(name, { child, ended });
@@ -127,15 +167,17 @@ export class Stage {
   }
 
   async startServer() {
-    this.#run("server", this.#binary, ["serve"]);
-    const { child } = this.#parts.get("server");
-    const ready = () => {
-      assert.equal(child.exitCode, null, "the server ended");
-      return fetch(`${this.#management}/readyz`).then(({ ok }) => ok, () => false);
-    };
-    await until("the server is ready", ready, 30).catch((error) => {
+    this.#run("server", this.#binary, ["serve"], this.#serving);
+    await until("the server is ready", () => this.ready(), 30).catch((error) => {
       throw new Error(`${error.message}\n${this.log("server")}`);
     });
+  }
+
+  /** Whether the server takes requests; fails when it has ended. */
+  ready() {
+    const { exitCode, signalCode } = this.#parts.get("server").child;
+    assert.equal(exitCode ?? signalCode, null, "the server ended");
+    return fetch(`${this.#management}/readyz`).then(({ ok }) => ok, () => false);
   }
 
   /** Has the server end in order. */
