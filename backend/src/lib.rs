@@ -146,7 +146,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     let graphql = Router::new()
         .route("/graphql", any(graphql))
         .route("/export/{*file}", get(export::answer))
-        .layer(RequestDecompressionLayer::new())
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(CompressionLayer::new())
         .layer(other_sites(&app.origins))
         .with_state(app);

@@ -14,7 +14,10 @@ use async_graphql::{
     Name, Positioned, Request, Variables,
     parser::{
         parse_query,
-        types::{Directive, ExecutableDocument, OperationType, Selection, SelectionSet},
+        types::{
+            Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition,
+            OperationType, Selection, SelectionSet,
+        },
     },
 };
 use async_graphql_value::{ConstValue, Value};
@@ -88,14 +91,68 @@ impl Documents {
         if nesting(text) > NESTING {
             return Err(too_deep());
         }
-        let Ok(document) = parse_query(text) else {
+        let Ok(mut document) = parse_query(text) else {
             return Ok(None);
         };
+        fill(&mut document);
         let document = Arc::new(document);
         if text.len() <= KEPT {
             self.0.insert(text.to_owned(), document.clone());
         }
         Ok(Some(document))
+    }
+}
+
+/// The name of a field that nobody has asked for and nobody is told.
+pub const FILLER: &str = "__";
+
+/// Has something selected wherever all could be skipped: the library takes what has no field for null.
+fn fill(document: &mut ExecutableDocument) {
+    let fragments = document.fragments.values_mut();
+    fragments.for_each(|fragment| fill_set(&mut fragment.node.selection_set));
+    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
+        DocumentOperations::Single(operation) => vec![&mut operation.node],
+        DocumentOperations::Multiple(operations) => operations
+            .values_mut()
+            .map(|operation| &mut operation.node)
+            .collect(),
+    };
+    for operation in operations {
+        if operation.ty == OperationType::Subscription {
+            // It has one field, and no other.
+            fill_items(&mut operation.selection_set.node.items);
+        } else {
+            fill_set(&mut operation.selection_set);
+        }
+    }
+}
+
+fn fill_set(set: &mut Positioned<SelectionSet>) {
+    let items = &mut set.node.items;
+    fill_items(items);
+    let is_sure = |item: &Positioned<Selection>| matches!(&item.node, Selection::Field(field) if field.node.directives.is_empty());
+    if items.is_empty() || items.iter().any(is_sure) {
+        return;
+    }
+    let at = |name| Positioned::new(Name::new(name), set.pos);
+    let filler = Field {
+        alias: Some(at(FILLER)),
+        name: at("__typename"),
+        arguments: Vec::new(),
+        directives: Vec::new(),
+        selection_set: Positioned::default(),
+    };
+    let filler = Selection::Field(Positioned::new(filler, set.pos));
+    items.push(Positioned::new(filler, set.pos));
+}
+
+fn fill_items(items: &mut [Positioned<Selection>]) {
+    for item in items {
+        match &mut item.node {
+            Selection::Field(field) => fill_set(&mut field.node.selection_set),
+            Selection::InlineFragment(inline) => fill_set(&mut inline.node.selection_set),
+            Selection::FragmentSpread(_) => {}
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! GraphQL over server-sent events, an operation a request: the "distinct connections" of
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_graphql::{Request, Response as Reply};
+use async_graphql::{Request, Response as Reply, parser::types::ExecutableDocument};
 use axum::{
     http::{HeaderValue, header},
     response::{
@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt, stream};
 use crate::{
     App,
     api::{
-        schema::{finish, to_json},
+        schema::{self, finish, to_json},
         socket::Counted,
     },
 };
@@ -27,8 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Answers a subscription by its events as they come. When the server stops, they end without being complete: a client
 /// then asks another.
-pub fn follow(app: &App, request: Request) -> Response {
-    let replies = app.schema.execute_stream(request).map(finish);
+pub fn follow(app: &App, request: Request, document: Option<Arc<ExecutableDocument>>) -> Response {
+    let replies = schema::follow(&app.schema, request, document).map(finish);
     let app = app.clone();
     respond(replies, async move { app.stopping().await })
 }

@@ -102,6 +102,13 @@ async fn handle(
     body: &mut BodyDataStream,
 ) -> Result<Response, Refused> {
     let (method, headers) = (&parts.method, &parts.headers);
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        // What could be inflated, was, and says so no longer.
+        return Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Error::bad_input("Content-Encoding may be gzip or br, or is left out"),
+        ));
+    }
     match *method {
         Method::POST => check_content_type(headers)?,
         Method::GET => {}
@@ -195,7 +202,7 @@ async fn handle(
         .data(Budget::default())
         .data(params.variables.aside);
     if operation == OperationType::Subscription {
-        return Ok(events::follow(app, request));
+        return Ok(events::follow(app, request, document));
     }
     let asked = params.extensions.unwrap_or_default();
     let schema = match asked.get("cost") {
@@ -365,7 +372,7 @@ async fn read(
         let part = part.map_err(|_| {
             (
                 StatusCode::BAD_REQUEST,
-                Error::bad_input("the request broke off"),
+                Error::bad_input("the request broke off, or is not what its Content-Encoding says"),
             )
         })?;
         if bytes.len() + part.len() > most {

@@ -10,9 +10,15 @@ use async_graphql::{
     },
 };
 
+use crate::api::document::FILLER;
+
 /// The fields of an answer by name, in order, each with those within it.
 #[derive(Default)]
-pub struct Order<'a>(IndexMap<&'a Name, Order<'a>>);
+pub struct Order<'a> {
+    fields: IndexMap<&'a Name, Order<'a>>,
+    /// Whether there can be one that nobody has asked for.
+    is_filled: bool,
+}
 
 impl<'a> Order<'a> {
     /// The order of the answer to the operation of this name. The document has been checked: no fragment contains itself.
@@ -31,8 +37,14 @@ impl<'a> Order<'a> {
     fn add(&mut self, set: &'a SelectionSet, document: &'a ExecutableDocument) {
         for selection in &set.items {
             match &selection.node {
+                Selection::Field(field) if field.node.response_key().node == FILLER => {
+                    self.is_filled = true;
+                }
                 Selection::Field(field) => {
-                    let inner = self.0.entry(&field.node.response_key().node).or_default();
+                    let inner = self
+                        .fields
+                        .entry(&field.node.response_key().node)
+                        .or_default();
                     inner.add(&field.node.selection_set.node, document);
                 }
                 Selection::InlineFragment(inline) => {
@@ -49,21 +61,24 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Puts the fields of `answer` in order.
+    /// Puts the fields of `answer` in order, and leaves out what nobody has asked for.
     pub fn apply(&self, answer: &mut Value) {
         // What holds no fields of ours is a value.
-        if self.0.is_empty() {
+        if self.fields.is_empty() {
             return;
         }
         match answer {
             Value::List(items) => items.iter_mut().for_each(|item| self.apply(item)),
             Value::Object(fields) => {
-                let place = |name: &Name| self.0.get_index_of(name);
+                if self.is_filled {
+                    fields.retain(|name, _| name != FILLER);
+                }
+                let place = |name: &Name| self.fields.get_index_of(name);
                 if !fields.keys().is_sorted_by_key(place) {
                     fields.sort_by_key(|name, _| place(name));
                 }
                 for (name, value) in fields {
-                    if let Some(order) = self.0.get(name) {
+                    if let Some(order) = self.fields.get(name) {
                         order.apply(value);
                     }
                 }

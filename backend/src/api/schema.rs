@@ -14,6 +14,8 @@ use async_graphql::{
     value,
 };
 
+use futures::{StreamExt, stream::BoxStream};
+
 use crate::{
     access::graphql::{AccessMutation, AccessQuery},
     api::order::Order,
@@ -188,6 +190,22 @@ pub async fn execute(
         Order::of(document, name.as_deref()).apply(&mut response.data);
     }
     response
+}
+
+/// Executes a subscription of `document`.
+pub fn follow(
+    schema: &Api,
+    request: Request,
+    document: Option<Arc<ExecutableDocument>>,
+) -> BoxStream<'static, Response> {
+    let name = request.operation_name.clone();
+    let ordered = schema.execute_stream(request).map(move |mut response| {
+        if let Some(document) = &document {
+            Order::of(document, name.as_deref()).apply(&mut response.data);
+        }
+        response
+    });
+    ordered.boxed()
 }
 
 async fn run(schema: Api, request: Request, kind: OperationType) -> Response {

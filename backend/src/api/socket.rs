@@ -19,7 +19,7 @@ use crate::{
     api::{
         document,
         limit::Address,
-        schema::{execute, finish, is_request_error, refusal},
+        schema::{execute, finish, follow, is_request_error, refusal},
     },
     error::Error,
     identity::Proof,
@@ -333,7 +333,7 @@ impl Connection {
             .data(Budget::default());
         let schema = self.app.schema.clone();
         let mut responses = match kind {
-            OperationType::Subscription => schema.execute_stream(request),
+            OperationType::Subscription => follow(&schema, request, document),
             _ => execute(schema, request, kind, document)
                 .into_stream()
                 .boxed(),

@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// A connection that was given back so lately is not asked whether it is there.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// The database. Cheap to clone; holds the only connection and hands out scopes, never itself.
 #[derive(Clone)]
 pub struct Pool {
@@ -92,16 +95,20 @@ impl Pool {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10))
             })
-            // A `begin()` that was dropped half-way (client gone, timeout) hands back a connection
-            // that is still inside a transaction; later writes on it would be acknowledged and lost.
+            // One that has just been in use is there.
+            .test_before_acquire(false)
             .map_sqlx_postgres_pool_opts(|options| {
-                options.after_release(|connection, _| {
+                options.before_acquire(|connection, meta| {
                     Box::pin(async move {
-                        sqlx::Executor::execute(connection, "ROLLBACK").await?;
+                        if meta.idle_for > TRUSTED {
+                            sqlx::Connection::ping(connection).await?;
+                        }
                         Ok(true)
                     })
                 })
             })
+            // What was left open half-way (client gone, timeout) ends with the connection's use; on PostgreSQL, each
+            // transaction sees to that by itself.
             .map_sqlx_sqlite_pool_opts(|options| {
                 options.after_release(|connection, _| {
                     Box::pin(async move {

@@ -82,7 +82,12 @@ pub(super) async fn enter_shared<R: Role>(
     slug: &str,
 ) -> Result<TenantScope<R>> {
     const ABSENT: Error = Error::NotFound("tenant");
-    let tenant = named(&transaction, slug).await?;
+    // A machine's tenant is known: what it names is looked for from within.
+    let own = match &principal.0 {
+        Kind::Token(token) => Some(token.tenant_id),
+        Kind::Person(_) => None,
+    };
+    let tenant = named_within(&transaction, slug, own).await?;
     // The same steps for a tenant that is absent, whose number none has: time does not tell it from a foreign one.
     let id = tenant.as_ref().map_or(0, |tenant| tenant.id);
     let role = match &principal.0 {
@@ -117,10 +122,23 @@ fn check<R: Role>(tenant: &tenant::Model, role: RoleName) -> Result<()> {
 
 /// The tenant named `slug`, unless the deployment is pinned to another.
 pub(super) async fn named(transaction: &Transaction, slug: &str) -> Result<Option<tenant::Model>> {
+    named_within(transaction, slug, None).await
+}
+
+/// The same, from within the tenant numbered `own`, whose rows are read next.
+async fn named_within(
+    transaction: &Transaction,
+    slug: &str,
+    own: Option<i32>,
+) -> Result<Option<tenant::Model>> {
     // No slug, no tenant; and not every text can be given to a database.
     let slug = if is_slug(slug) { slug } else { "" };
     let key = Key::Slug(slug.to_owned());
-    let open = transaction.fenced(&Fence::key(key)).await?;
+    let fence = own.map_or_else(
+        || Fence::key(key.clone()),
+        |own| Fence::both(own, key.clone()),
+    );
+    let open = transaction.fenced(&fence).await?;
     let tenant = tenant::Entity::find()
         .filter(tenant::Column::Slug.eq(slug))
         .filter(transaction.pinned(tenant::Column::Id))

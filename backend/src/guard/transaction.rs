@@ -1,10 +1,10 @@
 //! A database transaction that begins when it is first needed and is bound to what may be seen in it.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use sea_orm::{
-    AccessMode, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ColumnTrait, Condition, ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbErr,
+    QueryResult, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedSemaphorePermit};
 
@@ -13,8 +13,10 @@ use crate::{
     guard::{Backend, Pool, Principal, filter, share::Sharer},
 };
 
+/// How a snapshot begins on PostgreSQL, which a statement of its own would cost a round trip.
+const SNAPSHOT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; ";
 /// The database gives up what a query has asked for that nobody waits for any more. SQLite does so by itself.
-const STATEMENT_TIME: &str = "; SET LOCAL statement_timeout = '30s'";
+const STATEMENT_TIME: &str = "SET LOCAL statement_timeout = '30s'; ";
 
 /// What a transaction may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,17 +134,19 @@ impl Transaction {
                     Some(permit.map_err(|error| Error::internal("waiting to write", error))?);
             }
             state.open = Some(self.begin().await?);
-            state.fence = Fence::default();
-        }
-        if state.fence != *fence {
             if self.pool.backend() == Backend::Postgres
                 && let Some(transaction) = &state.open
             {
-                let mut statement = fence.statement();
-                if self.access == Access::Read && !self.is_long {
-                    statement += STATEMENT_TIME;
-                }
+                let statement = self.opening() + &fence.statement();
                 transaction.execute_unprepared(&statement).await?;
+            }
+            state.fence = fence.clone();
+        }
+        if !state.fence.holds(fence) {
+            if self.pool.backend() == Backend::Postgres
+                && let Some(transaction) = &state.open
+            {
+                transaction.execute_unprepared(&fence.statement()).await?;
             }
             state.fence = fence.clone();
         }
@@ -151,25 +155,30 @@ impl Transaction {
             .map_err(|_| Error::Internal("a transaction ended while it was in use".into()))
     }
 
+    /// What comes before the first fence.
+    fn opening(&self) -> String {
+        match (self.access, self.is_long) {
+            (Access::Read, false) => format!("{SNAPSHOT}{STATEMENT_TIME}"),
+            (Access::Read, true) => SNAPSHOT.into(),
+            (Access::Write, _) => String::new(),
+        }
+    }
+
     async fn begin(&self) -> Result<DatabaseTransaction> {
-        let connection = self.pool.connection();
-        Ok(match (self.pool.backend(), self.access) {
-            (Backend::Postgres, Access::Read) => {
-                let isolation = Some(IsolationLevel::RepeatableRead);
-                connection
-                    .begin_with_config(isolation, Some(AccessMode::ReadOnly))
-                    .await?
-            }
-            (Backend::Sqlite, Access::Write) => {
-                let options = TransactionOptions {
-                    // A transaction that reads first and writes later could fail for a writer between.
-                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                    ..Default::default()
-                };
-                connection.begin_with_options(options).await?
-            }
-            _ => connection.begin().await?,
-        })
+        let connection = self.pool.connection().clone();
+        let options = TransactionOptions {
+            // A transaction that reads first and writes later could fail for a writer between.
+            sqlite_transaction_mode: (self.pool.backend() == Backend::Sqlite
+                && self.access == Access::Write)
+                .then_some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        // A `begin()` that was dropped half-way (client gone, timeout) would hand back a connection that is still
+        // inside a transaction: later writes on it would be acknowledged and lost. So nobody can drop it; and of a whole
+        // transaction that nobody takes, the library knows that it is to be rolled back.
+        let begun = tokio::spawn(async move { connection.begin_with_options(options).await });
+        let begun = begun.await;
+        Ok(begun.map_err(|error| Error::internal("beginning a transaction", error))??)
     }
 
     /// That it may write.
@@ -218,6 +227,11 @@ impl Fence {
         Fence { tenant: None, key }
     }
 
+    /// Whether whoever is within this fence is within `other` too: nothing is open there that is not here.
+    fn holds(&self, other: &Fence) -> bool {
+        self.tenant == other.tenant && (other.key == Key::None || self.key == other.key)
+    }
+
     /// The rows of the tenant numbered `id`, and what `key` opens.
     pub(super) fn both(id: i32, key: Key) -> Self {
         Fence {
@@ -247,6 +261,31 @@ impl Fence {
         };
         format!("SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.key = '{key}'")
     }
+}
+
+/// What one statement reads on PostgreSQL within `fence`, if it reads a row: all of it one message and its answer.
+pub(super) async fn once(pool: &Pool, fence: &Fence, select: &str) -> Result<Option<QueryResult>> {
+    let all = format!("BEGIN READ ONLY; {}; {select}; COMMIT", fence.statement());
+    let connections = pool.connection().get_postgres_connection_pool().clone();
+    // As beginning a transaction: nobody can drop it half-way.
+    let found = tokio::spawn(async move {
+        let mut connection = connections.acquire().await?;
+        let found = sqlx::raw_sql(sqlx::AssertSqlSafe(all)).fetch_optional(&mut *connection);
+        let found = found.await;
+        if found.is_err() {
+            // It may be inside of what failed.
+            connection.close_on_drop();
+        }
+        found
+    });
+    let found = found
+        .await
+        .map_err(|error| Error::internal("asking the database once", error))?;
+    let found = found.map_err(|error| match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        other => DbErr::Query(RuntimeErr::SqlxError(Arc::new(other))),
+    })?;
+    Ok(found.map(QueryResult::from))
 }
 
 /// Those of `names` that are plain, with commas between. Others name nothing in the database.

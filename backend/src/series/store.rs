@@ -102,17 +102,22 @@ pub async fn list<R: Role>(
     most: usize,
 ) -> Result<Vec<Model>> {
     let reach = Reach::of(scope);
+    // Where all count, no more are read than are wanted.
+    let page_size = match (matching, &reach.0) {
+        (None, None) => most.min(PAGE),
+        _ => PAGE,
+    };
     let mut found = Vec::new();
     while found.len() < most {
         let mut page = scope
             .find::<Entity>()
             .order_by_asc(Column::Key)
-            .limit(PAGE as u64);
+            .limit(page_size as u64);
         if let Some(after) = &after {
             page = page.filter(Column::Key.gt(after));
         }
         let page = page.all().await?;
-        let last = page.len() < PAGE;
+        let last = page.len() < page_size;
         after = page.last().map(|series| series.key.clone()).or(after);
         for series in page {
             let meant = matching.is_none_or(|matching| is_meant(matching, &series));

@@ -45,11 +45,14 @@ pub async fn read<R: Role>(
     scope: &TenantScope<R>,
     series_id: i32,
     range: &Range<i64>,
-    compacted: i64,
+    counter: &tenant_counter::Model,
     budget: &Budget,
 ) -> Result<Points> {
     let mut runs = Vec::new();
-    let (mut after, mut limit, mut points) = (compacted, FIRST_PAGE, 0);
+    let (mut after, mut limit, mut points) = (counter.compacted_seq, FIRST_PAGE, 0);
+    if after == counter.last_seq {
+        return Ok(Points::default());
+    }
     let mut heavy = None;
     loop {
         let overlapping = Condition::all()

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Range,
+    sync::LazyLock,
 };
 
 use futures::future::{try_join, try_join_all};
@@ -97,9 +98,8 @@ impl<'a, R: Role> Reader<'a, R> {
         now: i64,
     ) -> Result<Self> {
         let counter = pending::counter(scope).await?;
-        let compacted = counter.compacted_seq;
         range.start = Ord::min(Ord::max(range.start, counter.kept_since(now)), range.end);
-        let fresh = pending::read(scope, series_id, &range, compacted, budget).await?;
+        let fresh = pending::read(scope, series_id, &range, &counter, budget).await?;
         let mut reader = Reader {
             scope,
             series_id,
@@ -229,6 +229,11 @@ impl<'a, R: Role> Reader<'a, R> {
                 let body = body.ok_or_else(|| Error::Internal("a chunk is not there".into()))?;
                 Work::Decode(body, step.over.unwrap_or_default())
             });
+        }
+        if let [_] = &works[..] {
+            // One is decoded sooner than a thread is woken for it.
+            let done = works.into_iter().map(|work| work.done(&self.range, &make));
+            return done.collect::<Result<_>>().map(Some);
         }
         // All cores have something to do, and none a handful.
         let lot = works.len().div_ceil(cores()).max(2);
@@ -390,5 +395,8 @@ fn summary(head: &Head) -> Summary {
 }
 
 fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    // The system is asked by reading files.
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *CORES
 }

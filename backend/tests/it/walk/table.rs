@@ -147,7 +147,7 @@ pub const FIELDS: &[(Open, &str)] = &[
     (
         Within(Viewer),
         "subscription ($tenant: String!, $after: String) { pointsAdded(tenant: $tenant, series: [\"*\"], after: $after)
-        { cursor series { series times values } } }",
+        { cursor lagged series { series times values } } }",
     ),
 ];
 
