@@ -76,7 +76,8 @@ impl Export {
             after = page.last().map(|series| series.key.clone());
             for series in page.iter().filter(|series| self.means(series)) {
                 let range = self.range.clone();
-                let reader = Reader::open(scope, series.id, range, &Budget::endless(), now).await?;
+                let reader =
+                    Reader::open(scope, None, series.id, range, &Budget::endless(), now).await?;
                 let mut reader = reader.by(CHUNKS);
                 let around = Arc::new(around(self.format, &series.key)?);
                 while let Some(read) = reader.next(|_| false, |points| points).await? {

@@ -10,5 +10,6 @@ pub mod import;
 pub mod latest;
 pub mod store;
 pub mod subscription;
+pub mod together;
 pub mod write;
 pub mod writer;

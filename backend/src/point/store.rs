@@ -3,7 +3,7 @@
 pub mod compact;
 pub mod delete;
 pub mod ingest;
-mod pending;
+pub mod pending;
 pub mod read;
 pub mod retention;
 

@@ -9,8 +9,8 @@ use crate::{
     error::{Error, Result},
     guard::{TenantScope, Viewer},
     point::{
-        latest::Latest,
         store::{Reader, working},
+        together::Together,
     },
     request::{Budget, ContextExt, now},
     scalar::{Column, DateTime, Duration, Micros, TimeRange, cursor, first, seal},
@@ -34,7 +34,7 @@ pub struct Series {
     model: Model,
     key: SeriesKey,
     scope: Arc<TenantScope<Viewer>>,
-    latest: Latest,
+    together: Together,
 }
 
 impl Series {
@@ -42,7 +42,7 @@ impl Series {
     ///
     /// # Errors
     /// [`Error::Internal`] when the stored key is none.
-    pub fn new(model: Model, scope: Arc<TenantScope<Viewer>>, latest: Latest) -> Result<Self> {
+    pub fn new(model: Model, scope: Arc<TenantScope<Viewer>>, together: Together) -> Result<Self> {
         let key = model
             .key
             .parse()
@@ -51,12 +51,14 @@ impl Series {
             model,
             key,
             scope,
-            latest,
+            together,
         })
     }
 
     async fn reader(&self, ctx: &Context<'_>, range: Range<i64>) -> Result<Reader<'_, Viewer>> {
-        let reader = Reader::open(&self.scope, self.model.id, range, ctx.budget()?, now()).await?;
+        let (together, budget) = (Some(&self.together), ctx.budget()?);
+        let reader =
+            Reader::open(&self.scope, together, self.model.id, range, budget, now()).await?;
         if reader.is_fresh() {
             ctx.compactor()?.note(&self.scope);
         }
@@ -245,7 +247,7 @@ impl Series {
     /// The point with the latest time; null while there is none.
     #[graphql(complexity = 2)]
     async fn latest(&self) -> Result<Option<Point>> {
-        let latest = self.latest.of(self.model.id).await?;
+        let latest = self.together.latest().of(self.model.id).await?;
         Ok(latest.map(|(time, value)| Point {
             time: DateTime(time),
             value,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Object, SimpleObject};
 
 use crate::error::Error;
-use crate::point::latest::Latest;
+use crate::point::together::Together;
 use crate::{
     access::{
         self,
@@ -71,7 +71,7 @@ pub enum Node {
 /// The unit of isolation: everything but accounts and sessions belongs to one.
 pub struct Tenant {
     scope: Arc<TenantScope<Viewer>>,
-    latest: Latest,
+    together: Together,
 }
 
 impl Tenant {
@@ -79,7 +79,7 @@ impl Tenant {
     pub fn new(scope: TenantScope<Viewer>) -> Self {
         let scope = Arc::new(scope);
         Tenant {
-            latest: Latest::new(scope.clone()),
+            together: Together::new(scope.clone()),
             scope,
         }
     }
@@ -89,7 +89,7 @@ impl Tenant {
     /// # Errors
     /// As [`Series::new`].
     pub fn series_of(&self, model: series::entity::Model) -> Result<Series> {
-        Series::new(model, self.scope.clone(), self.latest.clone())
+        Series::new(model, self.scope.clone(), self.together.clone())
     }
 }
 

@@ -118,7 +118,7 @@ async fn read(pool: &Pool, homes: &[Home], home: usize) -> sundial::Result<Vec<(
     let Some(series) = series::store::list(&scope, None, None, 1).await?.pop() else {
         return Ok(Vec::new());
     };
-    let reader = Reader::open(&scope, series.id, 0..i64::MAX, &Budget::default(), 0).await?;
+    let reader = Reader::open(&scope, None, series.id, 0..i64::MAX, &Budget::default(), 0).await?;
     let points = reader.points(usize::MAX).await?;
     Ok(points.iter().collect())
 }

@@ -10,6 +10,7 @@ const SERIES: &str = r#"clock.offset{producer="a"}"#;
 const SECOND: i64 = 1_000_000;
 
 on_both! {
+    what_many_read_together_is_what_each_reads_alone,
     samples_are_what_was_written,
     pages_by_cursor_give_each_point_once,
     windows_aggregate_what_was_written,
@@ -331,4 +332,44 @@ async fn samples_thinned_keep_the_extremes(app: TestApp) {
     assert!(thin.len() <= 40, "{}", thin.len());
     assert!(thin.contains(&(617 * SECOND, 1000.0)));
     assert!(thin.iter().all(|point| written.contains(point)));
+}
+
+async fn what_many_read_together_is_what_each_reads_alone(app: TestApp) {
+    const SERIES: usize = 25;
+    let write = async |times: std::ops::Range<i64>, value: f64| {
+        let batches = (0..SERIES).map(|series| {
+            // Of different lengths, so that what is another's shows.
+            let times = times.clone().step_by(series + 1);
+            let points: Vec<(i64, f64)> = times.map(|time| (time, value + series as f64)).collect();
+            batch(&format!("s{series:02}"), &points)
+        });
+        let answer = app.try_ingest(&app.prod, PROD, batches.collect()).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+    };
+    // In several chunks, over one another, and not compacted.
+    for times in [0..3_000, 20_000..23_000] {
+        write(times, 0.25).await;
+        app.compact(PROD).await;
+    }
+    write(1_000..4_000, 0.5).await;
+    write(21_000..21_900, 0.75).await;
+    let parts = "a: samples(range: { from: 0, to: 2500 }) { times values }
+        b: samples(range: { from: 1700, to: 30000 }) { times values }
+        c: points(range: { from: 21000, to: 30000 }, first: 5) { nodes { time value } }
+        d: windows(range: { from: 0, to: 30000 }, every: \"1ms\") { count sum }";
+    let list = format!("{{ tenant(slug: \"{PROD}\") {{ series {{ nodes {{ key {parts} }} }} }} }}");
+    let together = app.data(&app.prod, &list, json!({})).await;
+    let together = together["tenant"]["series"]["nodes"].as_array().unwrap();
+    assert_eq!(together.len(), SERIES);
+    for node in together {
+        for (name, part) in ["a", "b", "c", "d"].into_iter().zip(parts.lines()) {
+            let key = node["key"].as_str().unwrap();
+            let one = format!(
+                "{{ tenant(slug: \"{PROD}\") {{ series(match: \"{key}\", first: 1) {{ nodes {{ {part} }} }} }} }}"
+            );
+            let alone = app.data(&app.prod, &one, json!({})).await;
+            let alone = &alone["tenant"]["series"]["nodes"][0][name];
+            assert_eq!(node[name], *alone, "{key} {part}");
+        }
+    }
 }

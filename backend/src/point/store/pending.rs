@@ -9,7 +9,10 @@ use crate::{
     chunk::{Batch, Damaged, Points, Run, merge},
     error::{Error, Result},
     guard::{Role, TenantScope, table::tenant_counter},
-    point::entity::{Column, Entity, Model},
+    point::{
+        entity::{Column, Entity, Model},
+        together::Together,
+    },
     request::Budget,
 };
 
@@ -19,6 +22,8 @@ const PAGE: usize = 2_000;
 const PAGE_BYTES: usize = 16 << 20;
 /// Batches of the first statement.
 const FIRST_PAGE: usize = 64;
+/// Bytes of batches that several series of a request read from, once for all of them.
+const FEW_BYTES: usize = 1 << 20;
 /// Points of one read from which on it is a heavy one.
 const HEAVY: usize = 1_000_000;
 /// Heavy reads that go on at the same time, in the whole process: each can hold hundreds of MiB.
@@ -43,6 +48,7 @@ pub async fn counter<R: Role>(scope: &TenantScope<R>) -> Result<tenant_counter::
 /// [`Error::TooCostly`] when that is less; [`Error::Internal`] with the database's words, or when what is stored is damaged.
 pub async fn read<R: Role>(
     scope: &TenantScope<R>,
+    together: Option<&Together>,
     series_id: i32,
     range: &Range<i64>,
     counter: &tenant_counter::Model,
@@ -53,19 +59,16 @@ pub async fn read<R: Role>(
     if after == counter.last_seq {
         return Ok(Points::default());
     }
+    if let Some(together) = together
+        && let Some(batches) = together.pending(range, after).await?
+    {
+        let (budget, range) = (budget.clone(), range.clone());
+        let own = move || Ok(merge(runs_of(&batches, series_id, &range, &budget)?, range));
+        return working(own).await;
+    }
     let mut heavy = None;
     loop {
-        let overlapping = Condition::all()
-            .add(Column::LastAt.gte(range.start))
-            .add(Column::FirstAt.lt(range.end))
-            .add(Column::Seq.gt(after));
-        let page = scope
-            .find::<Entity>()
-            .filter(overlapping)
-            .order_by_asc(Column::Seq)
-            .limit(limit as u64)
-            .all()
-            .await?;
+        let page = page(scope, range, after, limit).await?;
         after = page.last().map_or(after, |batch| batch.seq);
         let last = page.len() < limit;
         let bytes: usize = page.iter().map(|batch| batch.payload.len()).sum();
@@ -85,6 +88,35 @@ pub async fn read<R: Role>(
     let merged = working(move || Ok(merge(runs, range))).await;
     drop(heavy);
     merged
+}
+
+/// All batches from behind `compacted` on that overlap `range`, unless they are too many or too large to be kept.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn few<R: Role>(
+    scope: &TenantScope<R>,
+    range: &Range<i64>,
+    compacted: i64,
+) -> Result<Option<Vec<Model>>> {
+    let batches = page(scope, range, compacted, FIRST_PAGE).await?;
+    let bytes: usize = batches.iter().map(|batch| batch.payload.len()).sum();
+    Ok((batches.len() < FIRST_PAGE && bytes <= FEW_BYTES).then_some(batches))
+}
+
+async fn page<R: Role>(
+    scope: &TenantScope<R>,
+    range: &Range<i64>,
+    after: i64,
+    most: usize,
+) -> Result<Vec<Model>> {
+    let overlapping = Condition::all()
+        .add(Column::LastAt.gte(range.start))
+        .add(Column::FirstAt.lt(range.end))
+        .add(Column::Seq.gt(after));
+    let batches = scope.find::<Entity>().filter(overlapping);
+    let batches = batches.order_by_asc(Column::Seq).limit(most as u64);
+    batches.all().await
 }
 
 /// The series' points in these batches, as each was written.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Range,
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use futures::future::{try_join, try_join_all};
@@ -16,6 +16,7 @@ use crate::{
     point::{
         entity::chunk::{Body, Column, Entity, Head},
         store::pending::{self, damaged, working},
+        together::Together,
     },
     request::Budget,
 };
@@ -25,9 +26,78 @@ const HEADS: usize = 2_000;
 /// Chunks decoded at a time, at first and at most: few points may be enough, and many are not to fill the memory.
 const BODIES: Range<usize> = 4..32;
 
+/// Where chunks of a series are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    /// The series' number.
+    pub series_id: i32,
+    /// They begin within this.
+    within: Range<i64>,
+    /// Whether the one before them is wanted too.
+    and_before: bool,
+}
+
+/// Chunks of a series, by when they begin.
+pub type Wanted = (i32, Vec<i64>);
+
+impl Stretch {
+    /// Those of `found`, which are chunks of the series, that lie in this stretch.
+    pub fn own(&self, found: &[Head]) -> Vec<Head> {
+        let mut own: BTreeMap<i64, &Head> = BTreeMap::new();
+        own.extend(found.iter().map(|head| (head.first_at, head)));
+        let before = own.range(..self.within.start).next_back();
+        let before = before.filter(|_| self.and_before);
+        let within = own.range(self.within.clone()).take(HEADS);
+        let own = before.into_iter().chain(within);
+        own.map(|(_, head)| (*head).clone()).collect()
+    }
+}
+
+/// What is known of the chunks that lie in these stretches: of each the first [`HEADS`].
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn heads<R: Role>(scope: &TenantScope<R>, stretches: &[Stretch]) -> Result<Vec<Head>> {
+    let of = |stretch: &Stretch| {
+        let series_id = stretch.series_id;
+        scope
+            .find::<Entity>()
+            .filter(Column::SeriesId.eq(series_id))
+    };
+    let mut selections = Vec::new();
+    for stretch in stretches {
+        let within = Condition::all()
+            .add(Column::FirstAt.gte(stretch.within.start))
+            .add(Column::FirstAt.lt(stretch.within.end));
+        let within = of(stretch).filter(within);
+        selections.push(within.order_by_asc(Column::FirstAt).limit(HEADS as u64));
+        if stretch.and_before {
+            let before = of(stretch).filter(Column::FirstAt.lt(stretch.within.start));
+            selections.push(before.order_by_desc(Column::FirstAt).limit(1));
+        }
+    }
+    Scoped::all_of(selections).await
+}
+
+/// These chunks with their points.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn bodies<R: Role>(scope: &TenantScope<R>, wanted: &[Wanted]) -> Result<Vec<Body>> {
+    let these = wanted.iter().fold(Condition::any(), |these, (id, starts)| {
+        let of = Condition::all()
+            .add(Column::SeriesId.eq(*id))
+            .add(Column::FirstAt.is_in(starts.iter().copied()));
+        these.add(of)
+    });
+    scope.find::<Entity>().filter(these).all_as().await
+}
+
 /// Reads a series from front to back, some chunks at a time.
 pub struct Reader<'a, R: Role> {
     scope: &'a TenantScope<R>,
+    /// Others of the same request that read at the same time.
+    together: Option<&'a Together>,
     series_id: i32,
     range: Range<i64>,
     budget: Budget,
@@ -48,7 +118,7 @@ pub struct Reader<'a, R: Role> {
 struct Taken {
     steps: Vec<Step>,
     /// By when they begin.
-    bodies: BTreeMap<i64, Body>,
+    bodies: BTreeMap<i64, Arc<Body>>,
 }
 
 /// A chunk, what comes before it, what is written over it, and whether its summary is enough.
@@ -80,7 +150,7 @@ enum Work {
     Give(Points),
     Tell(Summary),
     /// A chunk, and what is written over it.
-    Decode(Body, Points),
+    Decode(Arc<Body>, Points),
 }
 
 impl<'a, R: Role> Reader<'a, R> {
@@ -92,16 +162,21 @@ impl<'a, R: Role> Reader<'a, R> {
     /// words, or when what is stored is damaged.
     pub async fn open(
         scope: &'a TenantScope<R>,
+        together: Option<&'a Together>,
         series_id: i32,
         mut range: Range<i64>,
         budget: &Budget,
         now: i64,
     ) -> Result<Self> {
-        let counter = pending::counter(scope).await?;
+        let counter = match together {
+            Some(together) => together.counter().await?.clone(),
+            None => pending::counter(scope).await?,
+        };
         range.start = Ord::min(Ord::max(range.start, counter.kept_since(now)), range.end);
-        let fresh = pending::read(scope, series_id, &range, &counter, budget).await?;
+        let fresh = pending::read(scope, together, series_id, &range, &counter, budget).await?;
         let mut reader = Reader {
             scope,
+            together,
             series_id,
             behind: Some(range.start),
             range,
@@ -115,11 +190,7 @@ impl<'a, R: Role> Reader<'a, R> {
             ahead: None,
         };
         // The chunk that begins before the range may end within it.
-        let before = reader
-            .heads()
-            .filter(Column::FirstAt.lt(reader.range.start));
-        let before = before.order_by_desc(Column::FirstAt).limit(1);
-        reader.fetch(vec![before]).await?;
+        reader.fetch(true).await?;
         Ok(reader)
     }
 
@@ -137,23 +208,20 @@ impl<'a, R: Role> Reader<'a, R> {
         !self.fresh.is_empty()
     }
 
-    fn heads(&self) -> Scoped<'a, Entity> {
-        self.scope
-            .find::<Entity>()
-            .filter(Column::SeriesId.eq(self.series_id))
-    }
-
-    /// Reads the next heads, and what else is selected.
-    async fn fetch(&mut self, mut selections: Vec<Scoped<'a, Entity>>) -> Result<()> {
+    /// Reads the next heads, and the one before them where it is wanted.
+    async fn fetch(&mut self, and_before: bool) -> Result<()> {
         let Some(behind) = self.behind else {
             return Ok(());
         };
-        let within = Condition::all()
-            .add(Column::FirstAt.gte(behind))
-            .add(Column::FirstAt.lt(self.range.end));
-        let within = self.heads().filter(within);
-        selections.push(within.order_by_asc(Column::FirstAt).limit(HEADS as u64));
-        let mut heads: Vec<Head> = Scoped::all_of(selections).await?;
+        let stretch = Stretch {
+            series_id: self.series_id,
+            within: behind..self.range.end,
+            and_before,
+        };
+        let mut heads = match self.together {
+            Some(together) => together.heads(stretch).await?,
+            None => heads(self.scope, &[stretch]).await?,
+        };
         let last = heads.len() < HEADS;
         heads.retain(|head| head.last_at >= self.range.start);
         heads.sort_by_key(|head| head.first_at);
@@ -168,7 +236,7 @@ impl<'a, R: Role> Reader<'a, R> {
     /// [`Error::Internal`] with the database's words.
     pub async fn survey(&mut self) -> Result<Survey> {
         while self.behind.is_some() {
-            self.fetch(Vec::new()).await?;
+            self.fetch(false).await?;
         }
         let fresh = self.fresh.len() - self.place;
         let count = |head: &Head| usize::try_from(head.points).unwrap_or(0);
@@ -261,7 +329,7 @@ impl<'a, R: Role> Reader<'a, R> {
     /// The next chunks, and what belongs to them; nothing behind the last.
     async fn take(&mut self, enough: impl Fn(&Head) -> bool) -> Result<Option<Taken>> {
         if self.heads.is_empty() {
-            self.fetch(Vec::new()).await?;
+            self.fetch(false).await?;
         }
         if self.heads.is_empty() {
             return Ok(None);
@@ -298,16 +366,19 @@ impl<'a, R: Role> Reader<'a, R> {
         (!places.is_empty()).then(|| self.fresh.slice(places))
     }
 
-    async fn bodies(&self, wanted: Vec<i64>) -> Result<BTreeMap<i64, Body>> {
-        if wanted.is_empty() {
+    async fn bodies(&self, starts: Vec<i64>) -> Result<BTreeMap<i64, Arc<Body>>> {
+        if starts.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let bodies = self.heads().filter(Column::FirstAt.is_in(wanted));
-        let bodies: Vec<Body> = bodies.all_as().await?;
-        Ok(bodies
-            .into_iter()
-            .map(|body| (body.first_at, body))
-            .collect())
+        let bodies = match self.together {
+            Some(together) => together.bodies(self.series_id, starts).await?,
+            None => {
+                let bodies = bodies(self.scope, &[(self.series_id, starts)]).await?;
+                bodies.into_iter().map(Arc::new).collect()
+            }
+        };
+        let by_start = bodies.into_iter().map(|body| (body.first_at, body));
+        Ok(by_start.collect())
     }
 
     /// All points, or the first of them: at least `most` and one, if there are so many.
