@@ -48,6 +48,7 @@ use axum::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
+use tower::util::option_layer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -148,7 +149,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
         .route("/export/{*file}", get(export::answer))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(CompressionLayer::new())
-        .layer(other_sites(&app.origins))
+        .layer(option_layer(other_sites(&app.origins)))
         .with_state(app);
     Router::new()
         .merge(graphql)
@@ -161,8 +162,11 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
 }
 
 /// What pages of other origins may do: ask with proof in a header, where they are allowed to ask at all.
-fn other_sites(origins: &[HeaderValue]) -> CorsLayer {
-    CorsLayer::new()
+fn other_sites(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([
@@ -171,7 +175,8 @@ fn other_sites(origins: &[HeaderValue]) -> CorsLayer {
             header::IF_NONE_MATCH,
         ])
         .expose_headers([header::RETRY_AFTER, header::ETAG])
-        .max_age(Duration::from_secs(3600))
+        .max_age(Duration::from_secs(3600));
+    Some(layer)
 }
 
 async fn graphql(State(app): State<App>, request: Request) -> Response {

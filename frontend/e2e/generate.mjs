@@ -94,9 +94,6 @@ const OFTEN = ["first", "days"];
 
 const object = (fields, json) => `{${Object.entries(fields).map(([name, text]) => `${json ? `"${name}"` : name}: ${text}`)}}`;
 
-// Of an object of which nothing is left, the server's library makes null.
-const conditional = (parts) => parts.some((part) => part.includes("(if:"));
-
 /** One operation while it is drawn. */
 class Drawing {
   fragments = [];
@@ -120,7 +117,7 @@ class Drawing {
     const single = kind === "subscription";
     const roots = dice.some(1, single || dice.chance(0.6) ? 1 : 3, one);
     const parts = roots.map(({ text }) => (single ? text : this.#dressed(text, type)));
-    if (!single && (dice.chance(0.1) || conditional(parts))) parts.push("__typename");
+    if (!single && dice.chance(0.1)) parts.push("__typename");
     const declared = Object.entries(this.variables).map(([name, variable]) => `$${name}: ${variable.type}`);
     const name = dice.chance(0.5) ? "Asked" : undefined;
     const head = `${kind} ${name ?? ""}${declared.length ? `(${declared})` : ""}`;
@@ -140,7 +137,8 @@ class Drawing {
     const parts = chosen.map((field) => this.#dressed(this.#field(field, depth - 1), type));
     const types = graphql.isInterfaceType(type) ? this.schema.getPossibleTypes(type) : [];
     parts.push(...types.map((of) => `... on ${of.name} ${this.#selection(of, depth - 1)}`));
-    if (!parts.length || types.length || conditional(parts) || dice.chance(0.05)) parts.push("__typename");
+    // Without it nobody could tell which of several types it is.
+    if (!parts.length || types.length || dice.chance(0.05)) parts.push("__typename");
     return `{ ${parts.join(" ")} }`;
   }
 
@@ -169,7 +167,7 @@ class Drawing {
   #dressed(text, type) {
     const { dice } = this;
     if (dice.chance(0.9)) return text;
-    const body = `{ ${text}${conditional([text]) ? " __typename" : ""} }`;
+    const body = `{ ${text} }`;
     if (dice.chance(0.5)) return `...${dice.chance(0.5) ? ` on ${type.name}` : ""}${this.#directive()} ${body}`;
     const name = `F${(this.#names += 1)}`;
     this.fragments.push(`fragment ${name} on ${type.name} ${body}`);

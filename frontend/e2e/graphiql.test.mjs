@@ -28,6 +28,11 @@ test("a query and a subscription run as who is signed in, and no request leaves 
     return sleep(1_000, false);
   });
 
+  await page.getByRole("button", { name: "Documentation Explorer" }).click();
+  const explorer = page.locator(".graphiql-doc-explorer");
+  await explorer.getByRole("link", { name: "Query", exact: true }).click();
+  await explorer.getByText("The server's clock, read while the query runs.").waitFor();
+
   await choose(page, "Samples");
   await until("the tenant is filled in", async () => (await page.locator(".graphiql-editor-tool").innerText()).includes(PROD));
   await run.click();

@@ -33,6 +33,11 @@ const BYTES: usize = 256 << 10;
 /// Most brackets of any kind that are open at once, and most levels of fields once fragments are written out.
 const NESTING: usize = 64;
 
+/// Most fields that are given names of their own: each is asked for once more.
+const ALIASES: usize = 200;
+/// Most times that the schema is asked about itself, whose answers are long.
+const INTROSPECTIONS: usize = 4;
+
 /// Most that variables weigh where they are used ([`weight`]): of a document that only reads.
 const VALUES: usize = 4 << 20;
 /// The same, of one that writes: some 250,000 points outside of columns that were put aside.
@@ -293,6 +298,8 @@ struct Extent {
     levels: usize,
     /// What its variables weigh.
     values: usize,
+    aliases: usize,
+    introspections: usize,
 }
 
 impl Extent {
@@ -300,6 +307,8 @@ impl Extent {
     fn add(&mut self, inner: Extent, level: usize) {
         self.selections = self.selections.saturating_add(inner.selections);
         self.values = self.values.saturating_add(inner.values);
+        self.aliases = self.aliases.saturating_add(inner.aliases);
+        self.introspections = self.introspections.saturating_add(inner.introspections);
         self.levels = self.levels.max(level + inner.levels);
     }
 }
@@ -326,6 +335,12 @@ impl<'a> Own<'a> {
         for selection in &set.node.items {
             let (directives, inner) = match &selection.node {
                 Selection::Field(field) => {
+                    let alias = field.node.alias.as_ref();
+                    let name = field.node.name.node.as_str();
+                    let is_alias = alias.is_some_and(|alias| alias.node != FILLER);
+                    self.extent.aliases += usize::from(is_alias);
+                    let is_introspection = ["__schema", "__type"].contains(&name);
+                    self.extent.introspections += usize::from(is_introspection);
                     self.extent.values += weights.of_arguments(&field.node.arguments);
                     (&field.node.directives, Some(&field.node.selection_set))
                 }
@@ -376,6 +391,16 @@ fn expand(document: &ExecutableDocument, weights: &Weights) -> Result<()> {
     }
     if whole.levels > NESTING {
         return Err(too_deep());
+    }
+    if whole.aliases > ALIASES {
+        return Err(Error::TooCostly(format!(
+            "the document has more than {ALIASES} aliases once its fragments are written out: ask in several requests"
+        )));
+    }
+    if whole.introspections > INTROSPECTIONS {
+        return Err(Error::TooCostly(format!(
+            "the document asks for `__schema` and `__type` more than {INTROSPECTIONS} times: ask in several requests"
+        )));
     }
     let most = match kind(document, None) {
         OperationType::Mutation => WRITTEN,
@@ -483,6 +508,33 @@ mod tests {
         let mut request = Request::new(format!("query($x:X){{{}}}", uses(5)));
         request.variables = Variables::from_json(text);
         assert!(Documents::default().check(&mut request).is_err());
+    }
+
+    #[test]
+    fn what_is_asked_over_and_over_is_refused() {
+        let aliases = |count: usize| {
+            (0..count).fold(String::new(), |mut text, place| {
+                write!(text, "a{place}: b ").expect("writes");
+                text
+            })
+        };
+        assert_eq!(
+            checked(format!("{{{}}}", aliases(ALIASES))).ok(),
+            Some(true)
+        );
+        assert!(is_costly(format!("{{{}}}", aliases(ALIASES + 1))));
+        // Wherever they stand, as often as they are spread.
+        let spread = format!(
+            "{{ ...f x {{ ...f }} }} fragment f on Q {{ {} }}",
+            aliases(80)
+        );
+        assert!(is_costly(spread));
+        // What is skipped may be all there is, and the filler is no alias of theirs.
+        let skipped = "x { y @skip(if: true) } ".repeat(300);
+        assert_eq!(checked(format!("{{{skipped}}}")).ok(), Some(true));
+        let about = |times: usize| format!("{{{}}}", "__schema { a } ".repeat(times));
+        assert_eq!(checked(about(INTROSPECTIONS)).ok(), Some(true));
+        assert!(is_costly(about(INTROSPECTIONS + 1)));
     }
 
     #[test]

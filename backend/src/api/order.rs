@@ -1,6 +1,6 @@
 //! Answers in the order of the question. The library answers fields as they are ready; the specification wants them as they
 //! were asked for (<https://spec.graphql.org/September2025/#sec-Serialized-Map-Ordering>), and the same question is to have
-//! the same answer to the byte.
+//! the same answer to the byte. Of fields that depend on the type, those of all types are in one order.
 
 use async_graphql::{
     Name, Positioned, Value,

@@ -362,7 +362,7 @@ impl TenantQuery {
     }
 
     /// The things with these ids, each as `node` would give it.
-    #[graphql(complexity = "5 + ids.len() * child_complexity.max(1)")]
+    #[graphql(complexity = "5 + 10 * ids.len() + ids.len() * child_complexity")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
