@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { request as open } from "node:http";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { EVENTS_TYPE, Requests, envelope } from "./generate.mjs";
 import { CONTRACT, DEMO, PROD, Stage, TEST } from "./stage.mjs";
 

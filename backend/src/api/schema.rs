@@ -18,7 +18,7 @@ use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     access::graphql::{AccessMutation, AccessQuery},
-    api::order::Order,
+    api::order::{Chosen, Order},
     error::{Error, Result},
     guard::Pool,
     live::Live,
@@ -184,10 +184,13 @@ pub async fn execute(
     kind: OperationType,
     document: Option<Arc<ExecutableDocument>>,
 ) -> Response {
-    let name = request.operation_name.clone();
+    let (name, chosen) = (
+        request.operation_name.clone(),
+        Chosen::of(&request.variables),
+    );
     let mut response = run(schema, request, kind).await;
     if let Some(document) = &document {
-        Order::of(document, name.as_deref()).apply(&mut response.data);
+        Order::of(document, name.as_deref(), &chosen).apply(&mut response.data);
     }
     response
 }
@@ -198,10 +201,13 @@ pub fn follow(
     request: Request,
     document: Option<Arc<ExecutableDocument>>,
 ) -> BoxStream<'static, Response> {
-    let name = request.operation_name.clone();
+    let (name, chosen) = (
+        request.operation_name.clone(),
+        Chosen::of(&request.variables),
+    );
     let ordered = schema.execute_stream(request).map(move |mut response| {
         if let Some(document) = &document {
-            Order::of(document, name.as_deref()).apply(&mut response.data);
+            Order::of(document, name.as_deref(), &chosen).apply(&mut response.data);
         }
         response
     });
