@@ -102,8 +102,8 @@ fn may_be_told(line: &Metadata<'_>) -> bool {
 /// The server's lines go to standard output; of other commands that is where their result goes.
 fn log(format: LogFormat, serves: bool) {
     let quiet = if serves { "info" } else { "warn" };
-    // PostgreSQL warns of each ROLLBACK without a transaction, which the pool sends as a precaution; and each start
-    // would tell that there is nothing to migrate.
+    // PostgreSQL tells of each policy that is not there to be dropped; and each start would tell that there is nothing to
+    // migrate.
     let filter = EnvFilter::try_from_env("SUNDIAL_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!(
             "{quiet},sqlx::postgres::notice=error,sea_orm_migration=warn"
