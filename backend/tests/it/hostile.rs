@@ -6,6 +6,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use sundial::{
     identity::{list_tokens, revoke_token},
@@ -19,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     app::{CONNECTIONS, PROD, TestApp, code, json_of, message},
-    database::Kind,
+    database::{Kind, connect},
     socket::{START, Socket},
 };
 
@@ -381,4 +382,24 @@ async fn one_address_has_so_many_connections_and_gets_them_back() {
     drop(held);
     let patience = tokio::time::timeout(AT_ONCE, async { while !answered().await {} });
     assert!(patience.await.is_ok());
+}
+
+#[tokio::test]
+async fn query_that_takes_too_long_ends_in_the_database_too() {
+    let app = TestApp::start(Kind::Postgres).await;
+    app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+    let others = connect(&app.database.superuser).await;
+    let lock = "BEGIN; LOCK TABLE series IN ACCESS EXCLUSIVE MODE";
+    others.execute_unprepared(lock).await.unwrap();
+    let query = r#"{ tenant(slug: "mcce-g1-prod") { series { nodes { key } } } }"#;
+    let start = Instant::now();
+    let answer = app.ask(&app.prod, query, json!({})).await;
+    assert_eq!(code(&answer), "QUERY_TOO_COSTLY", "{answer}");
+    assert!(start.elapsed() < Duration::from_secs(33), "{start:?}");
+    // Nobody waits for the lock any more, which is still held.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(app.database.read::<i64>(waiting).await, [0]);
+    others.execute_unprepared("ROLLBACK").await.unwrap();
+    assert_eq!(app.points(&app.prod, PROD).await.len(), 1);
 }

@@ -26,6 +26,7 @@ on_both! {
     access_that_is_taken_away_ends_the_subscription,
     protocol_faults_end_the_connection_by_their_code,
     stopping_server_says_going_away,
+    who_does_not_introduce_himself_is_sent_away,
     queries_and_pings_are_answered_too,
 }
 
@@ -389,4 +390,11 @@ async fn queries_and_pings_are_answered_too(app: TestApp) {
     socket.send(ping).await;
     let pong = json!({ "type": "pong", "payload": { "n": 1 } });
     assert_eq!(socket.next().await, pong);
+}
+
+async fn who_does_not_introduce_himself_is_sent_away(app: TestApp) {
+    let mut socket = Socket::open(&app.endpoint()).await;
+    let start = std::time::Instant::now();
+    assert_eq!(socket.close_code().await, 4408);
+    assert!(start.elapsed() > Duration::from_secs(8), "{start:?}");
 }
