@@ -89,7 +89,7 @@ const FIT = {
   },
 };
 // These end what others need, or have GitHub asked, which some thousand times an hour is too often for.
-const SELDOM = { explainAccess: 0.2, endSession: 0.5, endSessions: 0.2, revokeToken: 0.5 };
+const SELDOM = { explainAccess: 0.2, endSession: 0.5, endSessions: 0.2, revokeToken: 0.5, createToken: 0.1, rotateToken: 0.1 };
 const OFTEN = ["first", "days"];
 
 const object = (fields, json) => `{${Object.entries(fields).map(([name, text]) => `${json ? `"${name}"` : name}: ${text}`)}}`;

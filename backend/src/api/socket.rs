@@ -42,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Most operations that run on one connection at a time.
 const MOST_OPERATIONS: usize = 100;
 /// Events that wait for a client to take them; behind them the operation itself waits.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -343,34 +343,40 @@ impl Connection {
         let task = self.tasks.spawn(async move {
             let _counted = Counted::new("sundial_operations_on_websockets");
             let quoted = Value::from(name.as_str()).to_string();
-            // Results are made text once, and not taken apart for it.
-            let send = async |kind: &str, payload: Option<String>| {
+            // Results are made text once, and not taken apart for it. While one waits for its client, there is the text alone.
+            let sent = |kind: &str, payload: Option<String>| {
                 let payload = payload.map(|payload| format!(r#","payload":{payload}"#));
                 let payload = payload.unwrap_or_default();
-                let sent = Sent {
+                Sent {
                     id: name.clone(),
                     number,
                     message: format!(r#"{{"id":{quoted},"type":"{kind}"{payload}}}"#),
                     ends: kind != "next",
-                };
-                inbox.send(sent).await.is_ok()
+                }
             };
-            while let Some(response) = responses.next().await {
+            let next = |response| {
                 let response = finish(response);
                 // An error without a result ends the operation; one beside a result is part of it.
                 if is_request_error(&response) || ends(&response) {
-                    send("error", Some(json!(response.errors).to_string())).await;
-                    return;
+                    return sent("error", Some(json!(response.errors).to_string()));
                 }
-                let Ok(payload) = serde_json::to_string(&response) else {
-                    tracing::error!("a result could not be written as JSON");
-                    break;
-                };
-                if !send("next", Some(payload)).await {
+                match serde_json::to_string(&response) {
+                    Ok(payload) => sent("next", Some(payload)),
+                    Err(error) => {
+                        tracing::error!(%error, "a result could not be written as JSON");
+                        sent("complete", None)
+                    }
+                }
+            };
+            while let Some(response) = responses.next().await {
+                let sent = next(response);
+                let ends = sent.ends;
+                if inbox.send(sent).await.is_err() || ends {
                     return;
                 }
             }
-            send("complete", None).await;
+            // Who has gone away is told nothing.
+            drop(inbox.send(sent("complete", None)).await);
         });
         self.running.insert(id, (number, task));
         Ok(None)

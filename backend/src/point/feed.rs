@@ -22,8 +22,10 @@ use crate::{
     series,
 };
 
-/// Batches read at a time.
+/// Batches that a feed reads at a time.
 const BATCHES: usize = 64;
+/// Batches that somebody reads who is behind the feed: some of them make a piece.
+pub const ALONE: usize = 8;
 /// Points read at a time, unless a single batch holds more.
 const POINTS: i64 = 50_000;
 /// Points that a subscriber is told of at a time: what waits for a slow one is never more than a few times this.
@@ -132,7 +134,7 @@ impl Recent {
         let Some((first, last)) = self.places.take() else {
             return Ok(());
         };
-        let (events, more) = read(scope, last).await?;
+        let (events, more) = read(scope, last, BATCHES).await?;
         let last = events.last().map_or(last, |event| event.seq);
         self.events.extend(events);
         self.places = Some((first, last));
@@ -163,12 +165,16 @@ impl Recent {
     }
 }
 
-/// What the tenant has written behind `seq`, some of it at a time, and whether there is more.
+/// What the tenant has written behind `seq`, up to `most` batches of it, and whether there is more.
 ///
 /// # Errors
 /// [`Error::Conflict`] when that can't be known any more; [`Error::Internal`] with the database's words, or when what is
 /// stored is damaged.
-pub async fn read(scope: &TenantScope<Viewer>, seq: i64) -> Result<(Vec<Arc<Event>>, bool)> {
+pub async fn read(
+    scope: &TenantScope<Viewer>,
+    seq: i64,
+    most: usize,
+) -> Result<(Vec<Arc<Event>>, bool)> {
     if !store::places(scope).await?.contains(&seq) {
         return Err(Error::Conflict(
             "points were deleted, or came faster than they were read for an hour: subscribe again without `after`, and \
@@ -176,8 +182,8 @@ pub async fn read(scope: &TenantScope<Viewer>, seq: i64) -> Result<(Vec<Arc<Even
                 .into(),
         ));
     }
-    let mut batches = store::since(scope, seq, BATCHES).await?;
-    let mut more = batches.len() == BATCHES;
+    let mut batches = store::since(scope, seq, most).await?;
+    let mut more = batches.len() == most;
     // Whoever was away for long gets it in several events, none of them large.
     let mut points = 0;
     let fit = batches.iter().take_while(|batch| {

@@ -19,7 +19,7 @@ use crate::{
     guard::{Pool, TenantScope, Viewer},
     live::{Live, Watch},
     point::{
-        feed::{Event, Feed, Feeds, PIECE, Recent, one_piece, read},
+        feed::{ALONE, Event, Feed, Feeds, PIECE, Recent, one_piece, read},
         store,
     },
     request::{Asker, ContextExt},
@@ -304,7 +304,7 @@ impl Follower {
     async fn events(&self) -> Result<(Vec<Arc<Event>>, bool)> {
         let seq = self.place.seq;
         let alone = async || {
-            let (events, more) = read(&self.enter().await?, seq).await?;
+            let (events, more) = read(&self.enter().await?, seq, ALONE).await?;
             let some = one_piece(&events);
             let more = more || some.len() < events.len();
             Ok((some, more))
