@@ -4,7 +4,7 @@
 //! main      arguments
 //! command   a file each: serve, migrate, apply, token, schema, check
 //! api       the doors: GraphQL over HTTP and WebSocket, the page, health
-//! access tenant series point token audit session   the features
+//! access tenant series point producer token audit session   the features
 //! live request scalar   what they share
 //! identity  who is behind a request
 //! chunk     time data as compressed columns (pure)
@@ -26,6 +26,7 @@ pub mod guard;
 pub mod identity;
 pub mod live;
 pub mod point;
+pub mod producer;
 pub mod request;
 pub mod scalar;
 pub mod series;

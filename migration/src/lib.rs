@@ -14,6 +14,7 @@ mod m20261124_000008_limit_ingest_token;
 mod m20261126_000009_create_chunk;
 mod m20261126_000010_count_points;
 mod m20261126_000011_limit_tenant;
+mod m20261126_000012_create_producer;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000009_create_chunk::Migration),
             Box::new(m20261126_000010_count_points::Migration),
             Box::new(m20261126_000011_limit_tenant::Migration),
+            Box::new(m20261126_000012_create_producer::Migration),
         ]
     }
 }

@@ -36,6 +36,10 @@ pub enum AuditAction {
     PointsDeleted,
     /// How long points are kept was changed.
     RetentionSet,
+    /// A producer was made, or its schedule or grace changed.
+    ProducerSet,
+    /// A producer was deleted, with its runs.
+    ProducerDeleted,
 }
 
 /// Who does things.

@@ -218,6 +218,8 @@ pub async fn found(
             last_series: Set(0),
             last_token: Set(0),
             last_event: Set(0),
+            last_producer: Set(0),
+            last_run: Set(0),
             compacted_seq: Set(0),
             forgotten_seq: Set(0),
             points: Set(0),

@@ -8,8 +8,8 @@ use crate::{
 };
 
 /// The tables that the server reads and writes.
-pub(super) const TABLES: &str =
-    "tenant_counter, access_rule, account, session, ingest_token, series, batch, chunk";
+pub(super) const TABLES: &str = "tenant_counter, access_rule, account, session, ingest_token, series, batch, chunk, \
+    producer, run";
 /// The table that the server reads: tenants are made by `sundial apply`, as the role that owns the tables.
 pub(super) const NAMES: &str = "tenant";
 /// The table that the server reads and adds to.

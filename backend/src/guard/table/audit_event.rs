@@ -70,6 +70,12 @@ pub enum Action {
     /// How long points are kept was changed.
     #[sea_orm(string_value = "RETENTION_SET")]
     RetentionSet,
+    /// A producer was made, or its schedule or grace changed.
+    #[sea_orm(string_value = "PRODUCER_SET")]
+    ProducerSet,
+    /// A producer was deleted, with its runs.
+    #[sea_orm(string_value = "PRODUCER_DELETED")]
+    ProducerDeleted,
 }
 
 /// None: rows are reached through a scope, and joins are not offered.

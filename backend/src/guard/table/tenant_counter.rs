@@ -19,6 +19,10 @@ pub struct Model {
     pub last_token: i32,
     /// Of audit events.
     pub last_event: i64,
+    /// Of producers.
+    pub last_producer: i32,
+    /// Of changes to producers and their runs: whoever has seen this one has seen all of them.
+    pub last_run: i64,
     /// The last batch whose points are in chunks; those of later ones are read from the batches.
     pub compacted_seq: i64,
     /// The last batch whose payload is gone; behind it, subscribers can go on.

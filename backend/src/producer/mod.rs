@@ -1,0 +1,6 @@
+//! Producers: named senders with a schedule, and their runs, one a slot.
+//!
+//! What has begun is stored. What should have begun and has not is worked out from the schedule when somebody asks, so that
+//! nothing has to watch the clock for every tenant.
+
+pub mod entity;
