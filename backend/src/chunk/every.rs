@@ -120,9 +120,23 @@ impl fmt::Display for Every {
 
 /// Windows have numbers, ascending with time. That of 1970-01-01 is 0.
 impl Every {
+    /// One minute.
+    pub const MINUTE: Self = Every {
+        count: 1,
+        unit: Unit::Minute,
+    };
+
     /// About how long a window is, in µs; exact unless it goes by the calendar.
     pub fn about(self) -> i64 {
         self.count * self.unit.micros()
+    }
+
+    /// As long as `micros`, in the largest fixed unit that counts it: none below 1 ms.
+    pub fn fixed(micros: i64) -> Option<Self> {
+        let units = [Unit::Hour, Unit::Minute, Unit::Second, Unit::Millisecond];
+        let unit = units.into_iter().find(|unit| micros % unit.micros() == 0)?;
+        let count = micros / unit.micros();
+        (count > 0).then_some(Every { count, unit })
     }
 
     /// Numbers of the windows that the calendar has for a half-open range within [`TIMES`]. Where clocks were put back

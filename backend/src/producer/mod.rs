@@ -4,3 +4,10 @@
 //! nothing has to watch the clock for every tenant.
 
 pub mod entity;
+pub mod reach;
+pub mod schedule;
+pub mod settings;
+pub mod state;
+
+pub use schedule::Schedule;
+pub use state::State;

@@ -198,6 +198,12 @@ impl SeriesMatch {
                 .all(|(name, value)| key.label(name).is_some_and(|text| value.matches(text)))
     }
 
+    /// Whether only series with this value of `label` can be meant: the label is stated, and the value matches.
+    pub fn names(&self, label: &str, value: &str) -> bool {
+        let stated = |(name, glob): &(String, Glob)| name == label && glob.matches(value);
+        self.labels.iter().any(stated)
+    }
+
     /// The one key that is written out here: there if a name is given and no `*` stands for any text.
     pub fn exact(&self) -> Option<SeriesKey> {
         let exact = self.labels.iter().all(|(_, value)| value.is_plain());

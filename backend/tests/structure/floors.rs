@@ -12,21 +12,23 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "crate", "api", "access", "tenant", "series", "point", "token", "audit", "session",
-            "live", "request", "scalar", "identity", "chunk", "guard", "config", "error",
+            "crate", "api", "access", "tenant", "series", "point", "producer", "token", "audit",
+            "session", "live", "request", "scalar", "identity", "chunk", "guard", "config",
+            "error",
         ],
     ),
     (
         "api",
         &[
-            "crate", "access", "tenant", "series", "point", "token", "audit", "session", "live",
-            "request", "scalar", "identity", "guard", "error",
+            "crate", "access", "tenant", "series", "point", "producer", "token", "audit",
+            "session", "live", "request", "scalar", "identity", "guard", "error",
         ],
     ),
     ("access", FEATURE),
     ("tenant", FEATURE),
     ("series", FEATURE),
     ("point", FEATURE),
+    ("producer", FEATURE),
     ("token", FEATURE),
     ("audit", FEATURE),
     ("session", FEATURE),
@@ -42,8 +44,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What a feature may name: the other features, and below.
 const FEATURE: &[&str] = &[
-    "access", "tenant", "series", "point", "token", "audit", "session", "live", "request",
-    "scalar", "identity", "chunk", "guard", "error",
+    "access", "tenant", "series", "point", "producer", "token", "audit", "session", "live",
+    "request", "scalar", "identity", "chunk", "guard", "error",
 ];
 
 /// What `source` names of the crate outside of its own module.
