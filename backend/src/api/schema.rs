@@ -24,6 +24,7 @@ use crate::{
     live::Live,
     point::{compactor::Compactor, feed::Feeds, writer::Writer},
     point::{graphql::PointMutation, subscription::PointSubscription},
+    producer::{graphql::ProducerMutation, subscription::RunSubscription},
     request::{ContextExt, now},
     scalar::DateTime,
     series::window::SeriesQuery,
@@ -50,6 +51,7 @@ pub struct Query(General, TenantQuery, AccessQuery, SeriesQuery);
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     PointMutation,
+    ProducerMutation,
     AccessMutation,
     TokenMutation,
     SessionMutation,
@@ -57,7 +59,7 @@ pub struct Mutation(
 
 /// What can be followed.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(PointSubscription);
+pub struct Subscription(PointSubscription, RunSubscription);
 
 /// The API on the database of `pool`, and the same for who asks for the cost: what finds it out makes answers dearer.
 pub fn schemas(pool: &Pool, live: &Live, compactor: &Compactor) -> [Api; 2] {

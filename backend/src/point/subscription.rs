@@ -341,7 +341,7 @@ impl Follower {
 }
 
 /// Access that was there and is gone ends a subscription as FORBIDDEN, whatever took it.
-fn ended(error: Error) -> Error {
+pub fn ended(error: Error) -> Error {
     match error {
         Error::NotFound(_) | Error::Unauthenticated(_) => Error::Forbidden(
             "your access to this tenant has ended: sign in again, or ask its administrator".into(),

@@ -4,10 +4,14 @@
 //! nothing has to watch the clock for every tenant.
 
 pub mod entity;
+pub mod graphql;
 pub mod reach;
+pub mod run;
 pub mod schedule;
 pub mod settings;
 pub mod state;
+pub mod store;
+pub mod subscription;
 
 pub use schedule::Schedule;
 pub use state::State;

@@ -18,6 +18,11 @@ use crate::{
         table::{access_rule::RoleName, tenant},
     },
     point,
+    producer::{
+        self,
+        graphql::{LastRuns, Producer, ProducerConnection},
+        run::Run,
+    },
     request::{ContextExt, DAY, now},
     scalar::{Count, DateTime, cursor, first, seal, unseal},
     series::{
@@ -66,6 +71,10 @@ pub enum Node {
     Tenant(Tenant),
     /// A series.
     Series(Series),
+    /// A producer.
+    Producer(Producer),
+    /// A run of a producer.
+    Run(Run),
 }
 
 /// The unit of isolation: everything but accounts and sessions belongs to one.
@@ -193,6 +202,16 @@ impl Tenant {
             started,
             more,
         ))
+    }
+
+    /// Producers in the order of their names.
+    #[graphql(complexity = "5 + first.clamp(1, 500) as usize * child_complexity.max(1)")]
+    async fn producers(
+        &self,
+        #[graphql(desc = "How many, at most 500.", default = 50)] first: i32,
+        #[graphql(desc = "Go on behind this cursor.")] after: Option<String>,
+    ) -> Result<ProducerConnection> {
+        producer::graphql::page(&self.scope, first, after).await
     }
 
     /// Ingest tokens, at most 500, the oldest first, those included that count no more.
@@ -393,6 +412,22 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         && let Some(row) = series::store::find(&scope, number).await?
     {
         return Ok(Some(Node::Series(Tenant::new(scope).series_of(row)?)));
+    }
+    if let Some([_, slug, number]) = unseal("producer", id)
+        && let Ok(number) = number.parse()
+        && let Some(scope) = ctx.scope(&slug).await?
+        && let Some(row) = producer::store::find(&scope, number).await?
+    {
+        let scope = Arc::new(scope);
+        let last = LastRuns::new(scope.clone());
+        return Ok(Some(Node::Producer(Producer::new(row, &scope, &last))));
+    }
+    if let Some([_, slug, number, slot]) = unseal("run", id)
+        && let (Ok(number), Ok(slot)) = (number.parse(), slot.parse())
+        && let Some(scope) = ctx.scope(&slug).await?
+        && let Some(run) = producer::run::find(&scope, number, slot, now()).await?
+    {
+        return Ok(Some(Node::Run(run)));
     }
     // Nobody learns from the answer whether an id is well-formed.
     ctx.asker()?.principal()?;

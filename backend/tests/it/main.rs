@@ -16,6 +16,7 @@
 //! access      who may enter, who is named by a change, and who is told why
 //! session     sign-ins, listed and ended
 //! token       ingest tokens, from making to refusal
+//! run         producers and their runs
 //! audit       who did what
 //! isolation   tenants that are alike, and never mix
 //! fence       row-level security by itself, and roles bound to a tenant
@@ -112,6 +113,7 @@ mod live;
 mod plan;
 mod read;
 mod refusal;
+mod run;
 mod secret;
 mod session;
 mod socket;

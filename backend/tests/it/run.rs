@@ -1,0 +1,1073 @@
+//! Producers and their runs, from the first schedule to what was missed, and as they are followed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+use sundial::{
+    access::store::set_access_rules, guard::table::access_rule::RoleName, request::now,
+    scalar::seal,
+};
+
+use crate::{
+    app::{ABSENT, FOREIGN, PROD, TEST, TestApp, code, message, rule},
+    database::Kind,
+    socket::Socket,
+    token,
+};
+
+on_each_fence! {
+    run_is_told_from_its_start_to_its_end,
+    roles_decide_who_runs_and_who_deletes,
+    limited_token_reaches_the_producers_that_it_names,
+    foreign_producers_and_runs_are_as_absent,
+}
+
+#[cfg(not(feature = "filterless"))]
+mod life {
+    use super::*;
+
+    on_both! {
+        producer_is_set_once_and_changed,
+        what_is_no_producer_is_told,
+        tenant_has_only_so_many_producers,
+        slots_without_a_run_are_late_and_then_missed,
+        runs_come_in_pages_without_a_hole,
+        repeated_end_changes_nothing,
+        run_begins_anew,
+        end_without_a_start_counts,
+        what_is_no_run_is_told,
+        old_runs_go_and_were_not_missed,
+        deleted_producer_takes_its_runs_along,
+        one_request_sees_what_it_has_done,
+        runs_are_followed_as_they_begin_and_end,
+        slots_are_followed_as_they_turn,
+        only_named_producers_are_followed,
+        limited_token_follows_what_it_reaches,
+        stream_goes_on_behind_its_cursor,
+        much_that_was_missed_comes_in_pieces,
+        cursor_that_was_never_given_is_refused,
+        following_ends_with_access,
+    }
+}
+
+/// Comes due once a year, and so not within a test.
+const YEARLY: &str = "0 0 1 1 *";
+const SECOND: i64 = 1_000_000;
+const RUN: &str = "id producer slot state startedAt finishedAt points error";
+
+/// Sets a producer whose slots are far apart.
+async fn set(app: &TestApp, token: &str, tenant: &str, name: &str) -> Value {
+    try_set(app, token, tenant, name, json!({ "schedule": YEARLY })).await
+}
+
+async fn try_set(app: &TestApp, token: &str, tenant: &str, name: &str, more: Value) -> Value {
+    let query = "mutation ($tenant: String!, $name: String!, $schedule: String!, $timeZone: String! = \"UTC\",
+        $grace: Duration! = \"1m\") { set: setProducer(tenant: $tenant, name: $name, schedule: $schedule,
+        timeZone: $timeZone, grace: $grace) { id name schedule timeZone grace createdAt nextSlot lastRun { state } } }";
+    let mut variables = more;
+    variables["tenant"] = json!(tenant);
+    variables["name"] = json!(name);
+    app.ask(token, query, variables).await
+}
+
+async fn start(app: &TestApp, token: &str, tenant: &str, producer: &str, slot: Value) -> Value {
+    let query = format!(
+        "mutation ($tenant: String!, $producer: String!, $slot: Timestamp!) {{
+        run: startRun(tenant: $tenant, producer: $producer, slot: $slot) {{ {RUN} }} }}"
+    );
+    let variables = json!({ "tenant": tenant, "producer": producer, "slot": slot });
+    app.ask(token, &query, variables).await
+}
+
+/// Ends a run; `outcome` may hold `startedAt` beside.
+async fn finish(
+    app: &TestApp,
+    token: &str,
+    tenant: &str,
+    producer: &str,
+    slot: i64,
+    mut outcome: Value,
+) -> Value {
+    let query = format!(
+        "mutation ($tenant: String!, $producer: String!, $slot: Timestamp!, $startedAt: Timestamp, $outcome: RunOutcome!) {{
+        run: finishRun(tenant: $tenant, producer: $producer, slot: $slot, startedAt: $startedAt, outcome: $outcome)
+        {{ {RUN} }} }}"
+    );
+    let started = outcome["startedAt"].take();
+    outcome.as_object_mut().unwrap().remove("startedAt");
+    let variables = json!({
+        "tenant": tenant, "producer": producer, "slot": slot, "startedAt": started, "outcome": outcome,
+    });
+    app.ask(token, &query, variables).await
+}
+
+/// A page of runs with slots in a range, in µs.
+async fn runs(app: &TestApp, token: &str, range: [i64; 2], first: i64, after: Value) -> Value {
+    let query = format!(
+        "query ($from: Timestamp!, $to: Timestamp!, $first: Int!, $after: String) {{ tenant(slug: \"{PROD}\") {{
+        producers(first: 1) {{ nodes {{ runs(range: {{ from: $from, to: $to }}, first: $first, after: $after) {{
+        nodes {{ {RUN} }} edges {{ cursor }} pageInfo {{ hasPreviousPage hasNextPage endCursor }} }} }} }} }} }}"
+    );
+    let variables = json!({ "from": range[0], "to": range[1], "first": first, "after": after });
+    let mut data = app.data(token, &query, variables).await;
+    data["tenant"]["producers"]["nodes"][0]["runs"].take()
+}
+
+fn time(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros)
+        .unwrap()
+        .to_string()
+}
+
+fn micros(time: &Value) -> i64 {
+    let time: jiff::Timestamp = time.as_str().unwrap().parse().unwrap();
+    time.as_microsecond()
+}
+
+/// What ended well, of an answer.
+fn good(answer: Value) -> Value {
+    assert!(answer.get("errors").is_none(), "{answer}");
+    let fields = answer["data"].as_object().unwrap();
+    fields.values().next().unwrap().clone()
+}
+
+async fn run_is_told_from_its_start_to_its_end(app: TestApp) {
+    let made = good(set(&app, &app.prod, PROD, "clock").await);
+    let asked = now();
+    let begun = good(start(&app, &app.prod, PROD, "clock", json!(7 * SECOND)).await);
+    assert_eq!(begun["state"], "RUNNING");
+    assert_eq!(
+        (&begun["producer"], &begun["slot"]),
+        (&json!("clock"), &json!(time(7 * SECOND)))
+    );
+    assert!(
+        (asked..=now()).contains(&micros(&begun["startedAt"])),
+        "{begun}"
+    );
+    assert_eq!(begun["finishedAt"], Value::Null);
+    let ended = good(
+        finish(
+            &app,
+            &app.prod,
+            PROD,
+            "clock",
+            7 * SECOND,
+            json!({ "points": 3 }),
+        )
+        .await,
+    );
+    assert_eq!(
+        (&ended["state"], &ended["points"]),
+        (&json!("SUCCEEDED"), &json!(3))
+    );
+    assert_eq!(
+        (&ended["id"], &ended["startedAt"]),
+        (&begun["id"], &begun["startedAt"])
+    );
+    let words = json!({ "error": "no route\nto host" });
+    let failed = good(finish(&app, &app.prod, PROD, "clock", 9 * SECOND, words).await);
+    assert_eq!(
+        (&failed["state"], &failed["error"]),
+        (&json!("FAILED"), &json!("no route\nto host"))
+    );
+    // Whoever may read sees the same, by the list, by the producer and by the ids.
+    let viewer = app.person("viewer");
+    let page = runs(&app, &viewer, [0, 99 * SECOND], 50, json!(null)).await;
+    assert_eq!(page["nodes"], json!([failed, ended]));
+    let query = format!(
+        "query ($producer: ID!, $run: ID!) {{ nodes(ids: [$producer, $run]) {{ ... on Run {{ {RUN} }} ... on Producer {{
+        name schedule timeZone grace createdAt lastRun {{ {RUN} }} }} }}
+        tenant(slug: \"{PROD}\") {{ producers {{ nodes {{ name lastRun {{ {RUN} }} }} }} }} }}"
+    );
+    let ids = json!({ "producer": made["id"], "run": ended["id"] });
+    let data = app.data(&viewer, &query, ids).await;
+    assert_eq!(data["nodes"][1], ended);
+    assert_eq!(data["nodes"][0]["lastRun"], failed);
+    assert_eq!(
+        data["tenant"]["producers"]["nodes"],
+        json!([{ "name": "clock", "lastRun": failed }])
+    );
+    for field in ["name", "schedule", "timeZone", "grace", "createdAt"] {
+        assert_eq!(data["nodes"][0][field], made[field], "{field}");
+    }
+}
+
+async fn roles_decide_who_runs_and_who_deletes(app: TestApp) {
+    let id = good(set(&app, &app.prod, PROD, "clock").await)["id"].clone();
+    let delete = "mutation ($tenant: String!, $id: ID!) { deleteProducer(tenant: $tenant, id: $id) { name } }";
+    let ask = async |token: &str, tenant: &str| {
+        let variables = json!({ "tenant": tenant, "id": id });
+        [
+            set(&app, token, tenant, "clock").await,
+            start(&app, token, tenant, "clock", json!(0)).await,
+            finish(&app, token, tenant, "clock", 0, json!({ "points": 0 })).await,
+            app.ask(token, delete, variables).await,
+        ]
+    };
+    for answer in ask(&app.person("viewer"), PROD).await {
+        assert_eq!(code(&answer), "FORBIDDEN");
+    }
+    for stranger in [app.person("stranger"), app.foreign.clone()] {
+        for (answer, absent) in ask(&stranger, PROD)
+            .await
+            .iter()
+            .zip(ask(&stranger, ABSENT).await)
+        {
+            assert_eq!(code(answer), "NOT_FOUND");
+            assert_eq!(*answer, absent);
+        }
+    }
+    for answer in ask("", PROD).await {
+        assert_eq!(code(&answer), "UNAUTHENTICATED");
+    }
+    let editor = ask(&app.prod, PROD).await;
+    assert!(
+        editor[..3]
+            .iter()
+            .all(|answer| answer.get("errors").is_none()),
+        "{editor:?}"
+    );
+    assert_eq!(code(&editor[3]), "FORBIDDEN");
+    let variables = json!({ "tenant": PROD, "id": id });
+    good(app.ask(&app.person("admin"), delete, variables).await);
+}
+
+async fn limited_token_reaches_the_producers_that_it_names(app: TestApp) {
+    for name in ["clock", "disk", "other"] {
+        set(&app, &app.prod, PROD, name).await;
+        good(start(&app, &app.prod, PROD, name, json!(5)).await);
+    }
+    let patterns =
+        json!({ "series": [r#"clock.*{producer="clock"}"#, r#"*{producer="d*"}"#, "other"] });
+    let (_, limited) = token::create(&app, &app.person("admin"), PROD, "limited", patterns).await;
+    let list = format!(
+        "{{ tenant(slug: \"{PROD}\") {{ producers(first: 2) {{ nodes {{ id name lastRun {{ id }} }}
+        pageInfo {{ hasNextPage }} }} }} }}"
+    );
+    let seen = app.data(&limited, &list, json!({})).await;
+    let seen = &seen["tenant"]["producers"];
+    let names: Vec<&Value> = seen["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| &of["name"])
+        .collect();
+    assert_eq!(names, ["clock", "disk"]);
+    assert_eq!(seen["pageInfo"]["hasNextPage"], false);
+    let node = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    for (number, open) in [("1", true), ("2", true), ("3", false), ("4", false)] {
+        let ids = [
+            seal(["producer", PROD, number]),
+            seal(["run", PROD, number, "5"]),
+        ];
+        let data = app.data(&limited, node, json!({ "ids": ids })).await;
+        for node in data["nodes"].as_array().unwrap() {
+            assert_eq!(!node.is_null(), open, "{number}");
+        }
+    }
+    good(set(&app, &limited, PROD, "dust").await);
+    good(start(&app, &limited, PROD, "disk", json!(6)).await);
+    good(finish(&app, &limited, PROD, "clock", 6, json!({ "points": 1 })).await);
+    // Whether there is such a producer is not told.
+    for name in ["other", "none"] {
+        for answer in [
+            set(&app, &limited, PROD, name).await,
+            start(&app, &limited, PROD, name, json!(6)).await,
+            finish(&app, &limited, PROD, name, 6, json!({ "points": 1 })).await,
+        ] {
+            assert_eq!(code(&answer), "FORBIDDEN");
+            assert!(message(&answer).contains("is limited to"), "{answer}");
+        }
+    }
+}
+
+async fn foreign_producers_and_runs_are_as_absent(app: TestApp) {
+    good(set(&app, &app.foreign, FOREIGN, "secret").await);
+    good(start(&app, &app.foreign, FOREIGN, "secret", json!(5)).await);
+    let node = "query ($id: ID!) { node(id: $id) { id ... on Producer { name } ... on Run { producer } } }";
+    let delete =
+        "mutation ($id: ID!) { deleteProducer(tenant: \"mcce-g1-prod\", id: $id) { name } }";
+    let admin = app.person("admin");
+    for query in [node, delete] {
+        let mut answers = Vec::new();
+        for id in [
+            seal(["producer", FOREIGN, "1"]),
+            seal(["producer", PROD, "1"]),
+            seal(["producer", ABSENT, "1"]),
+            seal(["run", FOREIGN, "1", "5"]),
+            seal(["run", PROD, "1", "5"]),
+            seal(["run", FOREIGN, "1", "x"]),
+        ] {
+            answers.push(app.ask(&admin, query, json!({ "id": id })).await);
+        }
+        assert!(
+            answers.iter().all(|answer| *answer == answers[0]),
+            "{answers:?}"
+        );
+    }
+    let start = [
+        start(&app, &app.prod, PROD, "secret", json!(5)).await,
+        start(&app, &app.prod, PROD, "none", json!(5)).await,
+    ];
+    assert_eq!(start[0], start[1]);
+    assert_eq!(code(&start[0]), "NOT_FOUND");
+    let own = "{ node(id: \"cHJvZHVjZXI\") { id } tenant(slug: \"other-g9-prod\") { producers { nodes { name } } } }";
+    let data = app.data(&app.foreign, own, json!({})).await;
+    assert_eq!(
+        data["tenant"]["producers"]["nodes"],
+        json!([{ "name": "secret" }])
+    );
+}
+
+/// The tenant's audit events about producers, the newest first: action, subject and detail.
+async fn events(app: &TestApp) -> Vec<[String; 3]> {
+    let query = format!(
+        "{{ tenant(slug: \"{PROD}\") {{ auditEvents {{ nodes {{ action subject detail }} }} }} }}"
+    );
+    let data = app.data(&app.person("admin"), &query, json!({})).await;
+    let events = data["tenant"]["auditEvents"]["nodes"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let texts = events.iter().map(|event| {
+        ["action", "subject", "detail"].map(|field| event[field].as_str().unwrap().to_owned())
+    });
+    texts
+        .filter(|event| event[1].starts_with("producer"))
+        .collect()
+}
+
+async fn producer_is_set_once_and_changed(app: TestApp) {
+    let first = good(set(&app, &app.prod, PROD, " clock ").await);
+    assert_eq!(first["name"], "clock");
+    assert_eq!(
+        (&first["timeZone"], &first["grace"]),
+        (&json!("UTC"), &json!("1m"))
+    );
+    assert!(
+        first["nextSlot"]
+            .as_str()
+            .unwrap()
+            .ends_with("-01-01T00:00:00Z"),
+        "{first}"
+    );
+    let same = json!({ "schedule": " 0 0  1 1 *", "timeZone": "utc", "grace": "60s" });
+    assert_eq!(
+        good(try_set(&app, &app.prod, PROD, "clock", same).await),
+        first
+    );
+    let made = [
+        "PRODUCER_SET",
+        "producer 1 (clock)",
+        "schedule: 0 0 1 1 * (UTC)\ngrace: 1m",
+    ];
+    assert_eq!(events(&app).await, [made]);
+    let since = "SELECT since FROM producer";
+    let before: Vec<i64> = app.database.read(since).await;
+    let more = json!({ "schedule": YEARLY, "grace": "2d" });
+    let changed = good(try_set(&app, &app.prod, PROD, "clock", more).await);
+    assert_eq!(
+        (&changed["id"], &changed["grace"]),
+        (&first["id"], &json!("48h"))
+    );
+    assert_eq!(events(&app).await[0][2], "grace: 48h, was 1m");
+    // With another grace the same slots are due, with another zone others.
+    assert_eq!(app.database.read::<i64>(since).await, before);
+    let more = json!({ "schedule": YEARLY, "grace": "2d", "timeZone": "Europe/Vienna" });
+    good(try_set(&app, &app.prod, PROD, "clock", more).await);
+    assert_eq!(
+        events(&app).await[0][2],
+        "schedule: 0 0 1 1 * (Europe/Vienna), was 0 0 1 1 * (UTC)"
+    );
+    assert!(app.database.read::<i64>(since).await > before);
+    // Another tenant has its own of the name.
+    good(set(&app, &app.test, TEST, "clock").await);
+    assert_eq!(events(&app).await.len(), 3);
+}
+
+async fn what_is_no_producer_is_told(app: TestApp) {
+    for (name, more, words) in [
+        ("", json!({ "schedule": YEARLY }), "1 to 100 characters"),
+        ("a\nb", json!({ "schedule": YEARLY }), "1 to 100 characters"),
+        ("a", json!({ "schedule": "daily" }), "five fields"),
+        ("a", json!({ "schedule": "0 0 31 2 *" }), "never comes due"),
+        (
+            "a",
+            json!({ "schedule": "*/5 * * * *".repeat(20) }),
+            "200 bytes",
+        ),
+        (
+            "a",
+            json!({ "schedule": YEARLY, "timeZone": "Wien" }),
+            "IANA",
+        ),
+        (
+            "a",
+            json!({ "schedule": YEARLY, "grace": "10ms" }),
+            "1s to 7d",
+        ),
+        (
+            "a",
+            json!({ "schedule": YEARLY, "grace": "8d" }),
+            "1s to 7d",
+        ),
+    ] {
+        let answer = try_set(&app, &app.prod, PROD, name, more).await;
+        assert_eq!(code(&answer), "BAD_USER_INPUT");
+        assert!(message(&answer).contains(words), "{answer}");
+    }
+    assert!(events(&app).await.is_empty());
+}
+
+async fn tenant_has_only_so_many_producers(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    app.database
+        .execute(
+            "WITH RECURSIVE more (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM more WHERE n < 500)
+            INSERT INTO producer (tenant_id, id, name, schedule, time_zone, grace, since, changes, created_at)
+            SELECT p.tenant_id, n, 'p' || n, p.schedule, p.time_zone, p.grace, p.since, 0, 0 FROM producer p, more",
+        )
+        .await;
+    let answer = set(&app, &app.prod, PROD, "more").await;
+    assert_eq!(code(&answer), "QUOTA_EXCEEDED");
+    assert!(message(&answer).contains("500 producers"), "{answer}");
+    // Those that are there can be changed, and other tenants are not concerned.
+    good(
+        try_set(
+            &app,
+            &app.prod,
+            PROD,
+            "clock",
+            json!({ "schedule": "* * * * *" }),
+        )
+        .await,
+    );
+    good(set(&app, &app.test, TEST, "more").await);
+    let list = format!("query ($after: String) {{ tenant(slug: \"{PROD}\") {{ producers(first: 300, after: $after) {{ nodes {{ name }}
+        pageInfo {{ endCursor hasNextPage }} }} }} }}");
+    let mut names = Vec::new();
+    let mut after = json!(null);
+    for more in [true, false] {
+        let data = app.data(&app.prod, &list, json!({ "after": after })).await;
+        let page = &data["tenant"]["producers"];
+        names.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|of| of["name"].as_str().unwrap().to_owned()),
+        );
+        after = page["pageInfo"]["endCursor"].clone();
+        assert_eq!(page["pageInfo"]["hasNextPage"], more);
+    }
+    assert_eq!(names.len(), 500);
+    assert!(names.is_sorted());
+}
+
+/// A producer that is due each second, since so many seconds ago.
+async fn secondly(app: &TestApp, name: &str, grace: &str, ago: i64) -> i64 {
+    let more = json!({ "schedule": "* * * * * *", "grace": grace });
+    good(try_set(app, &app.prod, PROD, name, more).await);
+    let since = (now() / SECOND - ago) * SECOND;
+    let sql = format!("UPDATE producer SET since = {since} WHERE name = '{name}'");
+    app.database.execute(&sql).await;
+    since
+}
+
+async fn slots_without_a_run_are_late_and_then_missed(app: TestApp) {
+    let since = secondly(&app, "clock", "10s", 30).await;
+    let (begun, odd) = (since + 2 * SECOND, since + 3 * SECOND + 5);
+    good(start(&app, &app.prod, PROD, "clock", json!(begun)).await);
+    good(start(&app, &app.prod, PROD, "clock", json!(odd)).await);
+    let before = now();
+    let page = runs(&app, &app.prod, [0, i64::MAX / 2], 500, json!(null)).await;
+    let after = now();
+    let runs = page["nodes"].as_array().unwrap();
+    let slots: Vec<i64> = runs.iter().map(|run| micros(&run["slot"])).collect();
+    assert!(slots.is_sorted_by(|a, b| a > b), "{slots:?}");
+    assert_eq!(slots.last(), Some(&since));
+    // Each second from the first to the last that is late, and the one between.
+    let count = (slots[0] - since) / SECOND + 2;
+    assert_eq!(slots.len(), usize::try_from(count).unwrap());
+    assert!((before - 10 * SECOND - SECOND..=after - 10 * SECOND).contains(&slots[0]));
+    let mut seen = BTreeMap::new();
+    for run in runs {
+        let (slot, state) = (micros(&run["slot"]), run["state"].as_str().unwrap());
+        match state {
+            "RUNNING" => assert!([begun, odd].contains(&slot)),
+            "LATE" => assert!(slot > before - 20 * SECOND && run["startedAt"].is_null()),
+            "MISSED" => assert!(slot <= after - 20 * SECOND && run["startedAt"].is_null()),
+            other => panic!("{other}"),
+        }
+        *seen.entry(state).or_insert(0) += 1;
+    }
+    assert!(
+        seen["RUNNING"] == 2 && seen["LATE"] >= 9 && seen["MISSED"] >= 8,
+        "{seen:?}"
+    );
+    // By its id, one that has not begun is there only where it was expected.
+    let node = "query ($id: ID!) { node(id: $id) { ... on Run { slot state } } }";
+    for (slot, state) in [
+        (since, json!("MISSED")),
+        (begun, json!("RUNNING")),
+        (odd, json!("RUNNING")),
+        (since - SECOND, Value::Null),
+        (since + 5, Value::Null),
+        (now() / SECOND * SECOND, Value::Null),
+        (i64::MAX, Value::Null),
+        (i64::MIN, Value::Null),
+    ] {
+        let id = seal(["run", PROD, "1", &slot.to_string()]);
+        let data = app.data(&app.prod, node, json!({ "id": id })).await;
+        assert_eq!(data["node"]["state"], state, "{slot}");
+    }
+}
+
+async fn runs_come_in_pages_without_a_hole(app: TestApp) {
+    let since = secondly(&app, "clock", "1s", 40).await;
+    for place in [0, 3, 4, 5, 17] {
+        good(
+            start(
+                &app,
+                &app.prod,
+                PROD,
+                "clock",
+                json!(since + place * SECOND),
+            )
+            .await,
+        );
+    }
+    let range = [since, since + 30 * SECOND];
+    let whole = runs(&app, &app.prod, range, 50, json!(null)).await;
+    assert_eq!(whole["nodes"].as_array().map(Vec::len), Some(30));
+    for first in [1, 4, 29, 30] {
+        let (mut paged, mut after) = (Vec::new(), json!(null));
+        loop {
+            let page = runs(&app, &app.prod, range, first, after.clone()).await;
+            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!after.is_null()));
+            paged.extend(page["nodes"].as_array().unwrap().clone());
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == json!(false) {
+                break;
+            }
+        }
+        assert_eq!(json!(paged), whole["nodes"], "{first}");
+    }
+    let nothing = runs(&app, &app.prod, range, 0, json!(null)).await;
+    assert_eq!(nothing["nodes"], json!([]));
+    assert_eq!(nothing["pageInfo"]["hasNextPage"], true);
+    let behind = runs(&app, &app.prod, [0, since], 50, json!(null)).await;
+    assert_eq!(behind["nodes"], json!([]));
+}
+
+async fn repeated_end_changes_nothing(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    good(start(&app, &app.prod, PROD, "clock", json!(5)).await);
+    let seq = "SELECT last_run FROM tenant_counter WHERE last_run > 0";
+    for outcome in [
+        json!({ "points": 3 }),
+        json!({ "error": "no" }),
+        json!({ "points": 0 }),
+    ] {
+        let ended = good(finish(&app, &app.prod, PROD, "clock", 5, outcome.clone()).await);
+        let before: Vec<i64> = app.database.read(seq).await;
+        let again = good(finish(&app, &app.prod, PROD, "clock", 5, outcome).await);
+        assert_eq!(again, ended);
+        assert_eq!(app.database.read::<i64>(seq).await, before);
+    }
+}
+
+async fn run_begins_anew(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    let ended = good(finish(&app, &app.prod, PROD, "clock", 5, json!({ "error": "no" })).await);
+    let begun = good(start(&app, &app.prod, PROD, "clock", json!(5)).await);
+    assert_eq!(
+        (&begun["id"], &begun["state"]),
+        (&ended["id"], &json!("RUNNING"))
+    );
+    assert_eq!(
+        (&begun["error"], &begun["finishedAt"]),
+        (&Value::Null, &Value::Null)
+    );
+    let page = runs(&app, &app.prod, [0, 9], 50, json!(null)).await;
+    assert_eq!(page["nodes"], json!([begun]));
+}
+
+async fn end_without_a_start_counts(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    let asked = now();
+    let ended = good(finish(&app, &app.prod, PROD, "clock", 5, json!({ "points": 1 })).await);
+    assert!(micros(&ended["startedAt"]) >= asked, "{ended}");
+    let outcome = json!({ "points": 1, "startedAt": 77 });
+    let ended = good(finish(&app, &app.prod, PROD, "clock", 6, outcome).await);
+    assert_eq!(micros(&ended["startedAt"]), 77);
+    // A start that was told counts for more.
+    good(start(&app, &app.prod, PROD, "clock", json!(7)).await);
+    let outcome = json!({ "points": 1, "startedAt": 77 });
+    let ended = good(finish(&app, &app.prod, PROD, "clock", 7, outcome).await);
+    assert!(micros(&ended["startedAt"]) >= asked, "{ended}");
+}
+
+async fn what_is_no_run_is_told(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    for name in ["none", "", "a\0b"] {
+        for answer in [
+            start(&app, &app.prod, PROD, name, json!(5)).await,
+            finish(&app, &app.prod, PROD, name, 5, json!({ "points": 1 })).await,
+        ] {
+            assert_eq!(code(&answer), "NOT_FOUND", "{name}");
+        }
+    }
+    for slot in [now() + 600 * SECOND, -1, i64::MAX] {
+        assert_eq!(
+            code(&start(&app, &app.prod, PROD, "clock", json!(slot)).await),
+            "BAD_USER_INPUT"
+        );
+    }
+    // A clock may be a little ahead.
+    good(start(&app, &app.prod, PROD, "clock", json!(now() + 200 * SECOND)).await);
+    for outcome in [
+        json!({ "points": -1 }),
+        json!({ "error": " " }),
+        json!({ "error": "x".repeat(1_001) }),
+        json!({ "points": 1, "startedAt": now() + 600 * SECOND }),
+    ] {
+        let answer = finish(&app, &app.prod, PROD, "clock", 5, outcome).await;
+        assert_eq!(code(&answer), "BAD_USER_INPUT", "{answer}");
+    }
+    for outcome in [json!({}), json!({ "points": 1, "error": "no" })] {
+        let answer = finish(&app, &app.prod, PROD, "clock", 5, outcome).await;
+        assert!(answer.get("errors").is_some(), "{answer}");
+    }
+    let page = runs(&app, &app.prod, [0, 9], 50, json!(null)).await;
+    assert_eq!(page["nodes"], json!([]));
+}
+
+async fn old_runs_go_and_were_not_missed(app: TestApp) {
+    let since = secondly(&app, "clock", "1s", 5_000).await;
+    // Each but every tenth second has run.
+    app.database
+        .execute(&format!(
+            "WITH RECURSIVE more (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM more WHERE n < 1999)
+            INSERT INTO run (tenant_id, producer_id, slot, seq, started_at, finished_at, points)
+            SELECT p.tenant_id, p.id, p.since + n * {SECOND}, -n, 0, 1, 1 FROM producer p, more WHERE n % 10 > 0"
+        ))
+        .await;
+    for change in 0..64 {
+        let outcome = json!({ "points": change });
+        good(
+            finish(
+                &app,
+                &app.prod,
+                PROD,
+                "clock",
+                since + 1_999 * SECOND,
+                outcome,
+            )
+            .await,
+        );
+        let kept: Vec<i64> = app.database.read("SELECT count(*) FROM run").await;
+        assert_eq!(kept, [if change < 63 { 1_800 } else { 1_000 }], "{change}");
+    }
+    let oldest: Vec<i64> = app.database.read("SELECT min(slot) FROM run").await;
+    let page = runs(
+        &app,
+        &app.prod,
+        [0, oldest[0] + 10 * SECOND],
+        50,
+        json!(null),
+    )
+    .await;
+    let states: Vec<&Value> = page["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["state"])
+        .collect();
+    assert_eq!(states.len(), 10);
+    assert_eq!(states.iter().filter(|state| **state == "MISSED").count(), 1);
+}
+
+async fn deleted_producer_takes_its_runs_along(app: TestApp) {
+    for name in ["clock", "disk"] {
+        set(&app, &app.prod, PROD, name).await;
+        good(start(&app, &app.prod, PROD, name, json!(5)).await);
+    }
+    let delete = "mutation ($id: ID!) { deleteProducer(tenant: \"mcce-g1-prod\", id: $id) {
+        name lastRun { slot } runs(range: { from: 0, to: 9 }) { nodes { slot } } } }";
+    let id = json!({ "id": seal(["producer", PROD, "1"]) });
+    let deleted = good(app.ask(&app.person("admin"), delete, id.clone()).await);
+    assert_eq!(
+        deleted,
+        json!({ "name": "clock", "lastRun": null, "runs": { "nodes": [] } })
+    );
+    assert_eq!(
+        code(&app.ask(&app.person("admin"), delete, id).await),
+        "NOT_FOUND"
+    );
+    let left: Vec<i32> = app.database.read("SELECT producer_id FROM run").await;
+    assert_eq!(left, [2]);
+    let told = ["PRODUCER_DELETED", "producer 1 (clock)", "with 1 runs"];
+    assert_eq!(events(&app).await[0], told);
+    // Its number is not given again.
+    let made = good(set(&app, &app.prod, PROD, "clock").await);
+    assert_eq!(made["id"], json!(seal(["producer", PROD, "3"])));
+}
+
+async fn one_request_sees_what_it_has_done(app: TestApp) {
+    let query = format!(
+        "mutation ($tenant: String!) {{
+        a: setProducer(tenant: $tenant, name: \"clock\", schedule: \"{YEARLY}\") {{ lastRun {{ slot }}
+            runs(range: {{ from: 0, to: 9 }}) {{ nodes {{ points }} }} }}
+        b: finishRun(tenant: $tenant, producer: \"clock\", slot: 5, outcome: {{ points: 3 }}) {{ state }}
+        c: setProducer(tenant: $tenant, name: \"clock\", schedule: \"{YEARLY}\") {{ lastRun {{ points }}
+            runs(range: {{ from: 0, to: 9 }}) {{ nodes {{ points }} }} }} }}"
+    );
+    let data = app.data(&app.prod, &query, json!({ "tenant": PROD })).await;
+    assert_eq!(
+        data["a"],
+        json!({ "lastRun": null, "runs": { "nodes": [] } })
+    );
+    assert_eq!(
+        data["c"],
+        json!({ "lastRun": { "points": 3 }, "runs": { "nodes": [{ "points": 3 }] } })
+    );
+}
+
+/// Follows the runs of `producers`, of all of them for null.
+async fn follow(socket: &mut Socket, producers: Value, after: Value) {
+    let query = format!(
+        "subscription ($producers: [String!], $after: String) {{
+        runChanged(tenant: \"{PROD}\", producers: $producers, after: $after) {{ cursor runs {{ {RUN} }} }} }}"
+    );
+    let variables = json!({ "producers": producers, "after": after });
+    let payload = json!({ "query": query, "variables": variables });
+    socket
+        .send(json!({ "id": "1", "type": "subscribe", "payload": payload }))
+        .await;
+}
+
+/// The next event's cursor and runs.
+async fn event(socket: &mut Socket) -> (Value, Vec<Value>) {
+    let message = socket.next().await;
+    assert_eq!(message["type"], "next", "{message}");
+    let changed = &message["payload"]["data"]["runChanged"];
+    let runs = changed["runs"].as_array().unwrap().clone();
+    assert!((1..=100).contains(&runs.len()), "{message}");
+    (changed["cursor"].clone(), runs)
+}
+
+/// Where nothing has changed yet, and up to when slots that turned count as told.
+fn place(seq: i64, told: i64) -> Value {
+    json!(seal(["change", &format!("{seq}.{told}.2147483647")]))
+}
+
+async fn runs_are_followed_as_they_begin_and_end(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    for asker in [app.prod.clone(), app.person("viewer")] {
+        let mut socket = Socket::introduced(&app.endpoint(), &asker).await;
+        let last: Vec<i64> = app
+            .database
+            .read("SELECT max(last_run) FROM tenant_counter")
+            .await;
+        follow(&mut socket, json!(null), place(last[0], now())).await;
+        for (run, name) in [(7, "clock"), (8, "clock"), (9, "new")] {
+            // A producer that is made meanwhile is followed too.
+            good(set(&app, &app.prod, PROD, name).await);
+            let begun = good(start(&app, &app.prod, PROD, name, json!(run)).await);
+            assert_eq!(event(&mut socket).await.1, [begun]);
+            let ended =
+                good(finish(&app, &app.prod, PROD, name, run, json!({ "points": run })).await);
+            assert_eq!(event(&mut socket).await.1, [ended]);
+        }
+        // Points, another tenant's runs and what changes nothing are no news.
+        app.ingest(&app.prod, PROD, "a", &[(1, 1.0)]).await;
+        good(set(&app, &app.foreign, FOREIGN, "clock").await);
+        good(start(&app, &app.foreign, FOREIGN, "clock", json!(5)).await);
+        good(finish(&app, &app.prod, PROD, "new", 9, json!({ "points": 9 })).await);
+        assert!(socket.is_silent(Duration::from_millis(700)).await);
+    }
+}
+
+async fn slots_are_followed_as_they_turn(app: TestApp) {
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+    follow(&mut socket, json!(null), json!(null)).await;
+    good(set(&app, &app.prod, PROD, "begun").await);
+    // It has begun to follow once this arrives.
+    for slot in 1.. {
+        good(start(&app, &app.prod, PROD, "begun", json!(slot)).await);
+        let arrives = tokio::time::timeout(Duration::from_secs(1), event(&mut socket)).await;
+        if arrives.is_ok() {
+            break;
+        }
+    }
+    let since = now();
+    let more = json!({ "schedule": "* * * * * *", "grace": "2s" });
+    good(try_set(&app, &app.prod, PROD, "clock", more).await);
+    let mut told: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    let first = (since / SECOND + 1) * SECOND;
+    // Runs that begin within their grace are not late.
+    let (in_time, too_late) = (first + SECOND, first + 2 * SECOND);
+    good(start(&app, &app.prod, PROD, "clock", json!(in_time)).await);
+    loop {
+        let (_, runs) = event(&mut socket).await;
+        for run in runs {
+            let (slot, state) = (
+                micros(&run["slot"]),
+                run["state"].as_str().unwrap().to_owned(),
+            );
+            let turned = match state.as_str() {
+                "LATE" => slot + 2 * SECOND,
+                "MISSED" => slot + 4 * SECOND,
+                _ => 0,
+            };
+            assert!(
+                now() - turned < 2 * SECOND || turned == 0,
+                "{run} is told at {}",
+                now()
+            );
+            assert!(now() >= turned);
+            if slot == too_late && state == "LATE" {
+                good(start(&app, &app.prod, PROD, "clock", json!(slot)).await);
+            }
+            told.entry(slot).or_default().push(state);
+        }
+        if told
+            .get(&(first + 4 * SECOND))
+            .is_some_and(|states| states.len() == 2)
+        {
+            break;
+        }
+    }
+    assert_eq!(told[&in_time], ["RUNNING"]);
+    assert_eq!(told[&too_late], ["LATE", "RUNNING"]);
+    for slot in [first + 3 * SECOND, first + 4 * SECOND] {
+        assert_eq!(told[&slot], ["LATE", "MISSED"], "{told:?}");
+    }
+}
+
+async fn only_named_producers_are_followed(app: TestApp) {
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+    follow(&mut socket, json!(["b", "last", "none"]), place(0, now())).await;
+    for name in ["a", "b", "c", "last"] {
+        good(set(&app, &app.prod, PROD, name).await);
+        good(start(&app, &app.prod, PROD, name, json!(5)).await);
+    }
+    let mut heard = Vec::new();
+    while heard.last() != Some(&json!("last")) {
+        heard.extend(
+            event(&mut socket)
+                .await
+                .1
+                .into_iter()
+                .map(|run| run["producer"].clone()),
+        );
+    }
+    assert_eq!(heard, ["b", "last"]);
+}
+
+async fn limited_token_follows_what_it_reaches(app: TestApp) {
+    let patterns = json!({ "series": [r#"*{producer="b"}"#, r#"*{producer="last"}"#] });
+    let (_, limited) = token::create(&app, &app.person("admin"), PROD, "limited", patterns).await;
+    let mut socket = Socket::introduced(&app.endpoint(), &limited).await;
+    follow(&mut socket, json!(null), place(0, 0)).await;
+    for name in ["a", "b", "last"] {
+        secondly(&app, name, "1s", 9).await;
+        good(start(&app, &app.prod, PROD, name, json!(5)).await);
+    }
+    let mut heard = Vec::new();
+    while heard.last() != Some(&json!("last")) {
+        heard.extend(
+            event(&mut socket)
+                .await
+                .1
+                .into_iter()
+                .map(|run| run["producer"].clone()),
+        );
+    }
+    assert!(
+        !heard.contains(&json!("a")) && heard.contains(&json!("b")),
+        "{heard:?}"
+    );
+}
+
+/// A stream that is cut behind each event and goes on at the next of `servers` brings each change, and each slot that turns,
+/// once.
+async fn goes_on(app: &TestApp, servers: &[url::Url]) {
+    const RUNS: i64 = 40;
+    good(set(app, &app.prod, PROD, "clock").await);
+    let began = now();
+    let more = json!({ "schedule": "* * * * * *", "grace": "1s" });
+    good(try_set(app, &app.prod, PROD, "due", more).await);
+    let write = async {
+        for run in 1..=RUNS {
+            good(start(app, &app.prod, PROD, "clock", json!(run)).await);
+            good(finish(app, &app.prod, PROD, "clock", run, json!({ "points": run })).await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let follow = async {
+        let mut cursor = place(0, began);
+        let mut heard: Vec<Value> = Vec::new();
+        let ended = |run: &Value| run["points"] == json!(RUNS);
+        for cut in 0.. {
+            let mut socket = Socket::introduced(&servers[cut % servers.len()], &app.prod).await;
+            follow(&mut socket, json!(null), cursor.clone()).await;
+            // Now and then before anything has come.
+            for _ in 0..cut % 3 {
+                let (place, runs) = event(&mut socket).await;
+                cursor = place;
+                heard.extend(runs);
+            }
+            if heard.iter().any(ended) {
+                return heard;
+            }
+        }
+        heard
+    };
+    let ((), heard) = tokio::join!(write, follow);
+    let mut seen: BTreeMap<(String, i64), Vec<String>> = BTreeMap::new();
+    for run in &heard {
+        let key = (
+            run["producer"].as_str().unwrap().to_owned(),
+            micros(&run["slot"]),
+        );
+        seen.entry(key)
+            .or_default()
+            .push(run["state"].as_str().unwrap().to_owned());
+    }
+    for run in 1..=RUNS {
+        let states = seen.remove(&("clock".into(), run)).unwrap();
+        assert!(
+            states == ["SUCCEEDED"] || states == ["RUNNING", "SUCCEEDED"],
+            "{run}: {states:?}"
+        );
+    }
+    let slots: Vec<i64> = seen.keys().map(|(_, slot)| *slot).collect();
+    assert!(slots.len() >= 3, "{slots:?}");
+    // No slot is left out, and none comes twice.
+    assert!(
+        slots.windows(2).all(|pair| pair[1] - pair[0] == SECOND),
+        "{slots:?}"
+    );
+    for ((_, slot), states) in &seen {
+        let last = *slot >= now() - 3 * SECOND || slots.last() >= Some(slot);
+        let whole = states == &["MISSED"] || states == &["LATE", "MISSED"];
+        assert!(whole || (last && states == &["LATE"]), "{slot}: {states:?}");
+    }
+}
+
+async fn stream_goes_on_behind_its_cursor(app: TestApp) {
+    goes_on(&app, &[app.endpoint()]).await;
+}
+
+#[cfg(not(feature = "filterless"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_goes_on_at_another_server() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let replica = app.replica().await;
+    goes_on(&app, &[app.endpoint(), replica.url.clone()]).await;
+    // And is woken by what the first one writes.
+    let mut socket = Socket::introduced(&replica.url, &app.prod).await;
+    let last: Vec<i64> = app
+        .database
+        .read("SELECT max(last_run) FROM tenant_counter")
+        .await;
+    follow(&mut socket, json!(["clock"]), place(last[0], now())).await;
+    for run in 100..105 {
+        let begun = good(start(&app, &app.prod, PROD, "clock", json!(run)).await);
+        let heard = tokio::time::timeout(Duration::from_secs(1), event(&mut socket)).await;
+        assert_eq!(heard.unwrap().1, [begun]);
+    }
+}
+
+async fn much_that_was_missed_comes_in_pieces(app: TestApp) {
+    let mut since = i64::MAX;
+    // Many slots of one time, and many times.
+    for name in 0..7 {
+        since = since.min(secondly(&app, &format!("p{name}"), "1s", 60).await);
+    }
+    let begun = since + 10 * SECOND;
+    good(start(&app, &app.prod, PROD, "p3", json!(begun)).await);
+    let mut seen: BTreeMap<(String, i64), u32> = BTreeMap::new();
+    let (mut cursor, mut events, until) = (place(0, 0), 0, now());
+    loop {
+        let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+        follow(&mut socket, json!(null), cursor).await;
+        let (next, runs) = event(&mut socket).await;
+        (cursor, events) = (next, events + 1);
+        let mut last = 0;
+        for run in runs {
+            let slot = micros(&run["slot"]);
+            if run["state"] == "MISSED" {
+                last = slot;
+                *seen.entry((run["producer"].to_string(), slot)).or_default() += 1;
+            } else if run["state"] == "RUNNING" {
+                assert_eq!(slot, begun);
+            }
+        }
+        if last + 2 * SECOND >= until {
+            break;
+        }
+    }
+    assert!(events >= 4, "{events}");
+    assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+    for name in 0..7 {
+        let name = json!(format!("p{name}")).to_string();
+        let slots: Vec<i64> = seen
+            .keys()
+            .filter(|(of, _)| *of == name)
+            .map(|(_, slot)| *slot)
+            .collect();
+        let holes = slots
+            .windows(2)
+            .filter(|pair| pair[1] - pair[0] != SECOND)
+            .count();
+        assert_eq!(holes, usize::from(name.contains("p3")), "{name}: {slots:?}");
+        assert!(slots[0] - since < 3 * SECOND, "{name}");
+    }
+}
+
+async fn cursor_that_was_never_given_is_refused(app: TestApp) {
+    for (producers, after) in [
+        (json!(null), json!("no cursor")),
+        (json!(null), json!(seal(["event", "0"]))),
+        (json!(null), place(1, 0)),
+        (json!(null), place(-1, 0)),
+        (json!(null), place(0, i64::MAX)),
+        (json!([]), json!(null)),
+        (json!(vec!["a"; 201]), json!(null)),
+    ] {
+        let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+        follow(&mut socket, producers, after.clone()).await;
+        let refused = socket.next().await;
+        assert_eq!(refused["type"], "error", "{after}: {refused}");
+        assert_eq!(
+            refused["payload"][0]["extensions"]["code"],
+            "BAD_USER_INPUT"
+        );
+    }
+    let mut socket = Socket::introduced(&app.endpoint(), &app.prod).await;
+    follow(&mut socket, json!(null), place(0, i64::MIN)).await;
+    good(set(&app, &app.prod, PROD, "clock").await);
+    good(start(&app, &app.prod, PROD, "clock", json!(5)).await);
+    assert_eq!(event(&mut socket).await.1.len(), 1);
+}
+
+async fn following_ends_with_access(app: TestApp) {
+    good(set(&app, &app.prod, PROD, "clock").await);
+    let mut socket = Socket::introduced(&app.endpoint(), &app.person("viewer")).await;
+    follow(&mut socket, json!(null), place(0, 0)).await;
+    good(start(&app, &app.prod, PROD, "clock", json!(5)).await);
+    event(&mut socket).await;
+    let scope = app.operate(PROD).await;
+    let rules = vec![rule("mcce", "g1-admins", RoleName::Admin)];
+    set_access_rules(&scope, &rules, 0).await.unwrap();
+    scope.commit().await.unwrap();
+    // By the clock alone, since nobody writes.
+    let end = socket.next().await;
+    assert_eq!(end["type"], "error", "{end}");
+    assert_eq!(end["payload"][0]["extensions"]["code"], "FORBIDDEN");
+    good(start(&app, &app.prod, PROD, "clock", json!(6)).await);
+    assert!(socket.is_silent(Duration::from_millis(300)).await);
+}
