@@ -190,8 +190,10 @@ impl Followed {
 
     /// Whether slots of `producer`, which this one has become, turn as they did.
     fn turns_like(&self, producer: &Model) -> bool {
-        let turns = |of: &Model| (of.schedule.clone(), of.time_zone.clone(), of.grace);
-        turns(&self.producer) == turns(producer)
+        let before = &self.producer;
+        before.schedule == producer.schedule
+            && before.time_zone == producer.time_zone
+            && before.grace == producer.grace
     }
 }
 

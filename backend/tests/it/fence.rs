@@ -25,6 +25,11 @@ async fn filled(kind: Kind) -> TestApp {
     {
         app.ingest(token, tenant, "a", &[(1, value as f64)]).await;
         app.compact(tenant).await;
+        let run = "mutation ($tenant: String!) {
+            setProducer(tenant: $tenant, name: \"clock\", schedule: \"0 0 1 1 *\") { id }
+            startRun(tenant: $tenant, producer: \"clock\", slot: 5) { id } }";
+        app.data(token, run, serde_json::json!({ "tenant": tenant }))
+            .await;
     }
     app
 }
@@ -37,6 +42,8 @@ async fn tables(app: &TestApp) -> Vec<String> {
         "batch",
         "chunk",
         "ingest_token",
+        "producer",
+        "run",
         "series",
         "tenant_counter",
     ];

@@ -21,7 +21,7 @@ use crate::{
         coverage::Schema,
         table::{
             FIELDS, Names,
-            Open::{self, Anybody, Explained, Known, People, Within},
+            Open::{self, Anybody, Explained, Known, Once, People, Within},
             TEXTS,
         },
         world::{ADMINISTRATORS_BROWSER, Answer, Asker, TENANTS, World, mark},
@@ -142,7 +142,7 @@ impl Case<'_> {
                     assert_eq!(answer, absent, "{context}");
                 }
             }
-            Known | People | Within(_) if asker.is_anonymous() => {
+            Known | People | Within(_) | Once(_) if asker.is_anonymous() => {
                 assert_eq!(answer, absent, "{context}");
                 assert_eq!(answer.code(), "UNAUTHENTICATED", "{context}");
             }
@@ -153,7 +153,11 @@ impl Case<'_> {
                 is_whole(answer) || answer.code() == "NOT_FOUND",
                 "{context}"
             ),
-            Within(least) => match asker.role(tenant) {
+            Once(least) if asker.role(tenant).is_some_and(|role| role >= least) => assert!(
+                is_whole(answer) && has_data(answer) || answer.code() == "NOT_FOUND",
+                "{context}"
+            ),
+            Within(least) | Once(least) => match asker.role(tenant) {
                 Some(role) if role >= least => {
                     assert!(is_whole(answer) && has_data(answer), "{context}")
                 }
@@ -228,6 +232,9 @@ fn named(world: &World, what: Names, tenant: &str) -> Vec<Vec<String>> {
             seal(["receipt", tenant, "1"]),
             seal(["token", tenant, "1"]),
             seal(["auditEvent", tenant, "1"]),
+            seal(["producer", tenant, "1"]),
+            seal(["producer", tenant, "2"]),
+            seal(["run", tenant, "2", "5"]),
             world.session.clone(),
             // Of a tenant that is not there, of a number that is not there, of no such kind, and no id at all.
             seal(["tenant", ABSENT]),
@@ -235,6 +242,10 @@ fn named(world: &World, what: Names, tenant: &str) -> Vec<Vec<String>> {
             seal(["series", tenant, "999"]),
             seal(["token", ABSENT, "1"]),
             seal(["token", tenant, "999"]),
+            seal(["producer", ABSENT, "1"]),
+            seal(["producer", tenant, "999"]),
+            seal(["run", ABSENT, "2", "5"]),
+            seal(["run", tenant, "2", "6"]),
             seal(["session", "nobodys"]),
             seal(["nothing", tenant, "1"]),
             "bm9uZQ".into(),
@@ -252,8 +263,16 @@ fn named(world: &World, what: Names, tenant: &str) -> Vec<Vec<String>> {
             vec![seal(["point", "4"]), seal(["point", "5"])],
             vec![seal(["event", "1000"]), seal(["event", "1001"])],
             vec![seal(["audit", "1000"]), seal(["audit", "1001"])],
+            vec![
+                seal(["producer", &mark.only]),
+                seal(["producer", &format!("{}x", mark.only)]),
+            ],
+            vec![seal(["run", "1000"]), seal(["run", "1001"])],
+            vec![seal(["change", "1000.0.0"]), seal(["change", "1001.0.0"])],
         ],
-        Names::Series => vec![vec![mark.only.clone(), mark.only.replace("only", "none")]],
+        Names::Series | Names::Producer => {
+            vec![vec![mark.only.clone(), mark.only.replace("only", "none")]]
+        }
         Names::Write => vec![vec![mark.key.clone(), mark.key.replace("key", "non")]],
         Names::Organization if tenant == FOREIGN => vec![vec!["other".into(), "nobod".into()]],
         Names::Organization if tenant == PROD => vec![vec!["mcce".into(), "none".into()]],

@@ -52,6 +52,10 @@ const BOUNDED: &[(&str, &str)] = &[
         "as many as ids, of which there are at most 100",
     ),
     ("Query.nodes(ids)", "at most 100, refused above"),
+    (
+        "RunsChanged.runs",
+        "at most 100, the rest in further events",
+    ),
     ("Samples.times", "at most 500,000, refused above"),
     ("Samples.values", "as many as times"),
     ("Series.gaps", "at most 1,000, by `first`"),
@@ -68,6 +72,10 @@ const BOUNDED: &[(&str, &str)] = &[
     ("SeriesPoints.values", "as many as times"),
     (
         "Subscription.pointsAdded(series)",
+        "at most 200, refused above",
+    ),
+    (
+        "Subscription.runChanged(producers)",
         "at most 200, refused above",
     ),
     ("Tenant.accessRules", "at most 200"),

@@ -16,13 +16,16 @@ pub enum Open {
     /// Whoever has this role in the tenant; a lower one is told so, and everybody else what is told of a tenant that is
     /// not there.
     Within(RoleName),
+    /// The same, of what is there once: who comes after the first is told that it is not.
+    Once(RoleName),
 }
 
-use Open::{Anybody, Explained, Known, People, Within};
+use Open::{Anybody, Explained, Known, Once, People, Within};
 
 /// How each field is asked, and who gets an answer. `$tenant`, `$node`, `$series`, `$token` and `$old` are a tenant's
-/// slug, its id, and the ids of a series and of tokens in it, the second one revoked; `$session` is a session of the
-/// administrator's, and `$after` is where events begin.
+/// slug, its id, and the ids of a series and of tokens in it, the second one revoked; `$producer`, `$run` and `$gone` are
+/// ids of a producer, of its run and of a producer that may go; `$session` is a session of the administrator's, and
+/// `$after` and `$change` are where events and changes begin.
 pub const FIELDS: &[(Open, &str)] = &[
     (Anybody, "{ serverTime }"),
     (
@@ -104,6 +107,46 @@ pub const FIELDS: &[(Open, &str)] = &[
         pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }",
     ),
     (
+        Within(Viewer),
+        "query ($tenant: String!) { tenant(slug: $tenant) { producers(first: 9) { nodes { id name schedule timeZone grace
+        createdAt nextSlot lastRun { id error } runs(range: { from: 0, to: 99 }, first: 9) { nodes { id producer slot
+        state startedAt finishedAt points error } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } edges { cursor node { id } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($producer: ID!) { node(id: $producer) { id ... on Producer { name lastRun { error } } } }",
+    ),
+    (
+        Within(Viewer),
+        "query ($run: ID!) { node(id: $run) { id ... on Run { producer error } } }",
+    ),
+    // It is so already.
+    (
+        Within(Editor),
+        "mutation ($tenant: String!) { setProducer(tenant: $tenant, name: \"walked\", schedule: \"0 0 1 1 *\") {
+        id name lastRun { error } runs(range: { from: 0, to: 99 }) { nodes { error } } } }",
+    ),
+    (
+        Once(Admin),
+        "mutation ($tenant: String!, $gone: ID!) { deleteProducer(tenant: $tenant, id: $gone) { id name } }",
+    ),
+    (
+        Within(Editor),
+        "mutation ($tenant: String!) { startRun(tenant: $tenant, producer: \"walked\", slot: 50) { id producer } }",
+    ),
+    (
+        Within(Editor),
+        "mutation ($tenant: String!) { finishRun(tenant: $tenant, producer: \"walked\", slot: 50,
+        outcome: { points: 5 }) { id producer points } }",
+    ),
+    (
+        Within(Viewer),
+        "subscription ($tenant: String!, $change: String) { runChanged(tenant: $tenant, after: $change) {
+        cursor runs { id producer slot state startedAt finishedAt points error } } }",
+    ),
+    (
         Explained,
         "query ($tenant: String!) { explainAccess(tenant: $tenant) { granted role
         steps { check ok words action url } failed { check } } }",
@@ -160,6 +203,7 @@ pub enum Names {
     /// A place in a list.
     Place,
     Series,
+    Producer,
     /// What a writer calls a write.
     Write,
     Organization,
@@ -182,12 +226,14 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
     (
         "Query.node(id)",
         Names::Thing,
-        "query ($it: ID!) { node(id: $it) { id ... on Tenant { slug } ... on Series { key } } }",
+        "query ($it: ID!) { node(id: $it) { id ... on Tenant { slug } ... on Series { key }
+        ... on Producer { name lastRun { error } } ... on Run { producer error } } }",
     ),
     (
         "Query.nodes(ids)",
         Names::Thing,
-        "query ($it: ID!) { nodes(ids: [$it]) { id ... on Tenant { slug } ... on Series { key } } }",
+        "query ($it: ID!) { nodes(ids: [$it]) { id ... on Tenant { slug } ... on Series { key }
+        ... on Producer { name lastRun { error } } ... on Run { producer error } } }",
     ),
     (
         "Tenant.series(match)",
@@ -359,5 +405,97 @@ pub const TEXTS: &[(&str, Names, &str)] = &[
         Names::Place,
         "subscription ($tenant: String!, $it: String!) {
         pointsAdded(tenant: $tenant, series: [\"*\"], after: $it) { cursor series { series } } }",
+    ),
+    (
+        "Tenant.producers(after)",
+        Names::Place,
+        "query ($tenant: String!, $it: String!) { tenant(slug: $tenant) { producers(after: $it) { nodes { name }
+        pageInfo { hasPreviousPage hasNextPage } } } }",
+    ),
+    (
+        "Producer.runs(after)",
+        Names::Place,
+        "query ($producer: ID!, $it: String!) { node(id: $producer) { ... on Producer { runs(range: { from: 0, to: 99 },
+        after: $it) { nodes { slot } pageInfo { hasPreviousPage hasNextPage } } } } }",
+    ),
+    (
+        "Mutation.setProducer(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { setProducer(tenant: $it, name: \"walked\", schedule: \"0 0 2 1 *\") { id } }",
+    ),
+    (
+        "Mutation.setProducer(schedule)",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { setProducer(tenant: $tenant, name: \"walked\", schedule: $it)
+        { name } }",
+    ),
+    (
+        "Mutation.setProducer(timeZone)",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { setProducer(tenant: $tenant, name: \"walked\",
+        schedule: \"0 0 1 1 *\", timeZone: $it) { name } }",
+    ),
+    (
+        "Mutation.deleteProducer(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!, $gone: ID!) { deleteProducer(tenant: $it, id: $gone) { id } }",
+    ),
+    (
+        "Mutation.deleteProducer(id)",
+        Names::Thing,
+        "mutation ($tenant: String!, $it: ID!) { deleteProducer(tenant: $tenant, id: $it) { id } }",
+    ),
+    (
+        "Mutation.startRun(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { startRun(tenant: $it, producer: \"walked\", slot: 50) { id } }",
+    ),
+    (
+        "Mutation.startRun(producer)",
+        Names::Producer,
+        "mutation ($tenant: String!, $it: String!) { startRun(tenant: $tenant, producer: $it, slot: 50)
+        { state } }",
+    ),
+    (
+        "Mutation.finishRun(tenant)",
+        Names::Tenant,
+        "mutation ($it: String!) { finishRun(tenant: $it, producer: \"walked\", slot: 50, outcome: { points: 5 })
+        { id } }",
+    ),
+    (
+        "Mutation.finishRun(producer)",
+        Names::Producer,
+        "mutation ($tenant: String!, $it: String!) { finishRun(tenant: $tenant, producer: $it, slot: 50,
+        outcome: { points: 5 }) { state points } }",
+    ),
+    (
+        "RunOutcome.error",
+        Names::Nothing,
+        "mutation ($tenant: String!, $it: String!) { finishRun(tenant: $tenant, producer: \"none\", slot: 50,
+        outcome: { error: $it }) { id } }",
+    ),
+    (
+        "Subscription.runChanged(tenant)",
+        Names::Tenant,
+        "subscription ($it: String!, $change: String) { runChanged(tenant: $it, after: $change) { cursor runs { id } } }",
+    ),
+    (
+        "Subscription.runChanged(producers)",
+        Names::Producer,
+        "subscription ($tenant: String!, $it: String!, $change: String) {
+        runChanged(tenant: $tenant, producers: [$it, \"walked\"], after: $change) { cursor runs { producer } } }",
+    ),
+    (
+        "Subscription.runChanged(after)",
+        Names::Place,
+        "subscription ($tenant: String!, $it: String!) {
+        runChanged(tenant: $tenant, after: $it) { cursor runs { producer } } }",
+    ),
+    // The last, for by this there is one of the name here.
+    (
+        "Mutation.setProducer(name)",
+        Names::Producer,
+        "mutation ($tenant: String!, $it: String!) { setProducer(tenant: $tenant, name: $it,
+        schedule: \"0 0 1 1 *\") { name lastRun { error } } }",
     ),
 ];

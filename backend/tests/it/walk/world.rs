@@ -222,6 +222,15 @@ impl World {
             let variables = json!({ "tenant": tenant, "batches": batches, "key": key });
             self.app.data(tokens[place], INGEST, variables).await;
         }
+        // The run's words bear the mark, and the producer's name says nothing.
+        let produce = "mutation ($tenant: String!, $only: String!, $words: String!) {
+            walked: setProducer(tenant: $tenant, name: \"walked\", schedule: \"0 0 1 1 *\") { id }
+            only: setProducer(tenant: $tenant, name: $only, schedule: \"0 0 1 1 *\") { id }
+            gone: setProducer(tenant: $tenant, name: \"gone\", schedule: \"0 0 1 1 *\") { id }
+            ended: finishRun(tenant: $tenant, producer: \"walked\", slot: 5, outcome: { points: 5 }) { id }
+            failed: finishRun(tenant: $tenant, producer: $only, slot: 5, outcome: { error: $words }) { id } }";
+        let variables = json!({ "tenant": tenant, "only": mark.only, "words": mark.label });
+        self.app.data(tokens[place], produce, variables).await;
     }
 
     /// The answer to `document` about `tenant`, with `it` where the document has `$it`.
@@ -233,8 +242,12 @@ impl World {
             "series": seal(["series", tenant, "2"]),
             "token": seal(["token", tenant, "1"]),
             "old": seal(["token", tenant, "2"]),
+            "producer": seal(["producer", tenant, "2"]),
+            "run": seal(["run", tenant, "2", "5"]),
+            "gone": seal(["producer", tenant, "3"]),
             "session": self.session,
             "after": START,
+            "change": seal(["change", "0.0.0"]),
             "it": it,
         });
         if document.starts_with("subscription") {
