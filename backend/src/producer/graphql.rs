@@ -272,10 +272,6 @@ impl ProducerMutation {
     /// Makes a producer, or changes the one of this name; the same again changes nothing. Runs are expected
     /// from when it is made, and anew from when its schedule or zone changes. A tenant has at most 500.
     #[graphql(complexity = "1_000 + child_complexity", directive = requires::apply(Role::Editor))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn set_producer(
         &self,
         ctx: &Context<'_>,
@@ -360,10 +356,6 @@ impl ProducerMutation {
 
     /// Says that a producer's run has ended, and how. The same again changes nothing.
     #[graphql(complexity = "1_000 + child_complexity", directive = requires::apply(Role::Editor))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn finish_run(
         &self,
         ctx: &Context<'_>,
