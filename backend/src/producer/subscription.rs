@@ -161,7 +161,7 @@ impl Followed {
         };
         let Model { id, grace, .. } = followed.producer;
         // What turned at the very time is told up to a producer.
-        let told = place.told - i64::from(id > place.producer);
+        let told = place.told.saturating_sub(i64::from(id > place.producer));
         followed.seek(State::Late, told.saturating_sub(grace), now);
         followed.seek(State::Missed, told.saturating_sub(2 * grace), now);
         followed
