@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use axum::http::HeaderValue;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -174,7 +173,7 @@ pub struct ServeConfig {
         value_parser = origin,
         value_name = "ORIGIN"
     )]
-    pub allowed_origins: Vec<HeaderValue>,
+    pub allowed_origins: Vec<String>,
     /// The only tenant of this deployment; its database role is bound to it (`sundial migrate up`) [default: all tenants]
     #[arg(long, env = "SUNDIAL_TENANT", value_name = "SLUG")]
     pub tenant: Option<String>,
@@ -198,13 +197,11 @@ pub struct ServeConfig {
 }
 
 /// An origin as browsers send it: a scheme, a host, and a port where it is not the scheme's own.
-fn origin(text: &str) -> Result<HeaderValue, String> {
+fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text).ok().filter(|url| url.has_host());
     let origin = url.map(|url| url.origin().ascii_serialization());
     match origin {
-        Some(origin) if origin == text => {
-            HeaderValue::from_str(text).map_err(|error| error.to_string())
-        }
+        Some(origin) if origin == text => Ok(origin),
         Some(origin) => Err(format!("write it as browsers do: {origin}")),
         None => Err("give a scheme and a host, such as https://app.example.org".into()),
     }
@@ -419,4 +416,27 @@ pub fn table() -> String {
         );
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_as_browsers_send_them() {
+        for good in ["https://app.example.org", "http://localhost:3000"] {
+            assert_eq!(origin(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "*",
+            "null",
+            "app.example.org",
+            "https://app.example.org/",
+            "https://APP.example.org",
+            "https://a.org:443",
+            "https://a.org/x",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
 }

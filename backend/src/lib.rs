@@ -127,8 +127,12 @@ impl App {
     }
 
     /// The same, for pages of these origins too. They show tokens: their cookies do not count.
-    pub fn allowing(self, origins: Vec<HeaderValue>) -> Self {
-        App { origins, ..self }
+    pub fn allowing(self, origins: &[String]) -> Self {
+        let origins = origins.iter().filter_map(|origin| origin.parse().ok());
+        App {
+            origins: origins.collect(),
+            ..self
+        }
     }
 
     /// Ends when the server begins to stop.

@@ -45,6 +45,8 @@ const written = (at, dice) => (dice.chance(0.5) ? at : new Date(at / 1_000).toIS
 const pattern = (dice, { marks }) => dice.pick(["*", "clock.*", "room.*", ...KEYS, ...marks.map((mark) => `${mark}*`)]);
 const token = (dice, { known }) => known(dice.pick(["tokens.id", "token.id"]));
 
+const producer = (dice) => dice.pick(["clock", "room"]);
+
 // What is likely to be taken, by the place's name or type.
 const LIKELY = {
   tenant: (dice, { tenants }) => dice.pick(tenants),
@@ -64,6 +66,13 @@ const LIKELY = {
   days: (dice) => dice.pick([1, 400, 36_500]),
   timeZone: (dice) => dice.pick(["UTC", "Europe/Vienna", "America/St_Johns", "Pacific/Apia"]),
   name: (dice) => dice.pick(["clock on web-1", "a", "é".repeat(100)]),
+  "setProducer.name": producer,
+  producer,
+  producers: producer,
+  // Often enough that one that is late can be waited for.
+  schedule: (dice) => dice.pick(["* * * * * *", "*/5 * * * *", "0 0 1 1 *"]),
+  grace: (dice) => dice.pick(["1s", "1m"]),
+  "deleteProducer.id": (_, { known }) => known("setProducer.id"),
   actor: (dice) => dice.pick(["admin", "operator", "nobody"]),
   idempotencyKey: (dice) => `key ${dice.below(50)}`,
   // Nobody who asks here is to gain a role, and seldom to lose one.
@@ -89,7 +98,7 @@ const FIT = {
   },
 };
 // These end what others need, or have GitHub asked, which some thousand times an hour is too often for.
-const SELDOM = { explainAccess: 0.2, endSession: 0.5, endSessions: 0.2, revokeToken: 0.5, createToken: 0.1, rotateToken: 0.1 };
+const SELDOM = { explainAccess: 0.2, endSession: 0.5, endSessions: 0.2, revokeToken: 0.5, createToken: 0.1, rotateToken: 0.1, deleteProducer: 0.3 };
 const OFTEN = ["first", "days"];
 
 const object = (fields, json) => `{${Object.entries(fields).map(([name, text]) => `${json ? `"${name}"` : name}: ${text}`)}}`;
@@ -200,7 +209,8 @@ class Drawing {
     if (isEnumType(of)) return word(dice.pick(of.getValues()).name);
     if (isInputObjectType(of)) {
       const fit = this.odd && dice.chance(0.3) ? {} : (FIT[of.name]?.(dice) ?? {});
-      const given = Object.values(of.getFields()).filter((field) => isNonNullType(field.type) || dice.chance(0.3));
+      const fields = Object.values(of.getFields());
+      const given = of.isOneOf && !this.odd ? [dice.pick(fields)] : fields.filter((field) => isNonNullType(field.type) || dice.chance(0.3));
       const text = ({ name, type }) => (name in fit ? JSON.stringify(fit[name]) : this.#value(type, of.name, name, json));
       return object(Object.fromEntries(given.map((field) => [field.name, text(field)])), json);
     }
@@ -271,7 +281,7 @@ export class Requests {
     const [around, within, name] = [path.at(-3), path.at(-2), path.at(-1)];
     // A marked series that were written elsewhere would be seen there by right.
     const own = name === "key" && !this.marks.some((mark) => value.includes(mark)) ? "key" : undefined;
-    const cursor = name.toLowerCase().endsWith("cursor") ? `${within === "pointsAdded" ? within : around}.after` : own;
+    const cursor = name.toLowerCase().endsWith("cursor") ? `${["pointsAdded", "runChanged"].includes(within) ? within : around}.after` : own;
     const place = name === "id" ? `${within}.id` : cursor;
     if (place) this.#known[place] = [...(this.#known[place] ?? []), value].slice(-50);
   }

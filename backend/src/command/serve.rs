@@ -56,7 +56,7 @@ pub async fn run(config: ServeConfig) -> Result<()> {
     let identity = Identity::new(&config.github, public_url.clone(), pool.clone())?;
     let (stop, stopping) = watch::channel(false);
     let app = App::new(pool.clone(), identity, limits(&config.limits), stopping)
-        .allowing(config.allowed_origins);
+        .allowing(&config.allowed_origins);
 
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

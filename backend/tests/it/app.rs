@@ -1,6 +1,5 @@
 //! A server of its own for each test: three tenants of two organisations, a token of each, and a GitHub.
 
-use axum::http::HeaderValue;
 use github_stand_in::{GitHub, Settings};
 use reqwest::{Client, RequestBuilder, Response, header::AUTHORIZATION};
 use secrecy::ExposeSecret;
@@ -154,11 +153,11 @@ impl TestApp {
     }
 
     /// Another server on the same database, for pages of these origins too.
-    pub async fn replica_for(&self, origins: Vec<HeaderValue>) -> Replica {
+    pub async fn replica_for(&self, origins: Vec<String>) -> Replica {
         self.replica_with(&self.database.url, origins).await
     }
 
-    async fn replica_with(&self, url: &str, origins: Vec<HeaderValue>) -> Replica {
+    async fn replica_with(&self, url: &str, origins: Vec<String>) -> Replica {
         let pool = Pool::open(&url.to_owned().into(), 4).await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let identity = |url| Identity::new(&self.config, url, pool.clone()).unwrap();
@@ -276,12 +275,12 @@ async fn serve(
     pool: Pool,
     identity: impl Fn(Url) -> Identity,
     limits: Limits,
-    origins: Vec<HeaderValue>,
+    origins: Vec<String>,
     stopping: watch::Receiver<bool>,
 ) -> (Url, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let app = App::new(pool, identity(url.clone()), limits, stopping).allowing(origins);
+    let app = App::new(pool, identity(url.clone()), limits, stopping).allowing(&origins);
     let server = tokio::spawn(async move {
         let waiting = app.clone();
         let stop = async move { waiting.stopping().await };

@@ -313,8 +313,9 @@ async fn answer_is_kept_by_its_asker_until_it_differs(app: TestApp) {
 }
 
 async fn pages_of_other_sites_ask_only_where_they_are_allowed(app: TestApp) {
-    let allowed = "https://app.example.org".parse().unwrap();
-    let other = app.replica_for(vec![allowed]).await;
+    let other = app
+        .replica_for(vec!["https://app.example.org".into()])
+        .await;
     let ask = async |url: &reqwest::Url, method: Method, origin: &str, cookie: &str| {
         let request = app.http.request(method, url.clone());
         let request = request
