@@ -198,7 +198,8 @@ pub struct ServeConfig {
 
 /// An origin as browsers send it: a scheme, a host, and a port where it is not the scheme's own.
 fn origin(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).ok().filter(|url| url.has_host());
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| url.has_host() && !text.contains('*'));
     let origin = url.map(|url| url.origin().ascii_serialization());
     match origin {
         Some(origin) if origin == text => Ok(origin),

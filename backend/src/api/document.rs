@@ -63,16 +63,22 @@ impl Default for Documents {
 
 impl Documents {
     /// The request's document, parsed, if it may be executed; `None` when it is none, of which the execution tells more.
-    /// Variables that it does not declare are dropped.
+    /// Variables that it does not declare are dropped, and those that are not given have their defaults: the library forgets
+    /// these where something is skipped by them.
     ///
     /// # Errors
     /// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments and variables are written out;
-    /// [`Error::BadInput`] when a fragment contains itself.
+    /// [`Error::BadInput`] when a fragment contains itself, a variable is missing, or a subscription has more than a field.
     pub fn check(&self, request: &mut Request) -> Result<Option<Arc<ExecutableDocument>>> {
         let Some(document) = self.parsed(&request.query)? else {
             return Ok(None);
         };
         expand(&document, &Weights::of(&request.variables))?;
+        let operations = document.operations.iter();
+        for (_, operation) in operations {
+            check_subscription(&operation.node)?;
+        }
+        give_defaults(&document, request)?;
         let operations = document.operations.iter();
         let declared: HashSet<&Name> = operations
             .flat_map(|(_, operation)| &operation.node.variable_definitions)
@@ -96,6 +102,11 @@ impl Documents {
         if nesting(text) > NESTING {
             return Err(too_deep());
         }
+        if text.contains(FILLER) {
+            return Err(Error::bad_input(format!(
+                "the name {FILLER} is the server's own: choose another"
+            )));
+        }
         let Ok(mut document) = parse_query(text) else {
             return Ok(None);
         };
@@ -108,8 +119,60 @@ impl Documents {
     }
 }
 
+/// A subscription is one field, which stands there: each more would be one more, and one in a fragment is none to the
+/// library. It is not skipped either.
+fn check_subscription(operation: &OperationDefinition) -> Result<()> {
+    if operation.ty != OperationType::Subscription {
+        return Ok(());
+    }
+    let is_plain = |item: &Positioned<Selection>| match &item.node {
+        Selection::Field(field) => field.node.directives.is_empty(),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    };
+    match &operation.selection_set.node.items[..] {
+        [one] if is_plain(one) => Ok(()),
+        _ => Err(Error::bad_input(
+            "a subscription is one field, without `@skip` and `@include` and not in a fragment: subscribe to each by itself",
+        )),
+    }
+}
+
+/// Puts the defaults of the operation's variables in the place of those that are not given.
+fn give_defaults(document: &ExecutableDocument, request: &mut Request) -> Result<()> {
+    let name = request.operation_name.as_deref();
+    let mut operations = document.operations.iter();
+    let asked = operations.find(|(operation, _)| {
+        name.is_none_or(|name| operation.is_some_and(|operation| operation == name))
+    });
+    // Which one is meant, the execution asks.
+    let Some((_, operation)) =
+        asked.filter(|_| name.is_some() || document.operations.iter().count() == 1)
+    else {
+        return Ok(());
+    };
+    for variable in &operation.node.variable_definitions {
+        let (name, variable) = (&variable.node.name.node, &variable.node);
+        if request.variables.contains_key(name) {
+            continue;
+        }
+        match &variable.default_value {
+            Some(value) => {
+                request.variables.insert(name.clone(), value.node.clone());
+            }
+            None if !variable.var_type.node.nullable => {
+                return Err(Error::bad_input(format!(
+                    "the variable `${name}` is missing: it is of the type {}, and has no default",
+                    variable.var_type.node
+                )));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
 /// The name of a field that nobody has asked for and nobody is told.
-pub const FILLER: &str = "__";
+pub const FILLER: &str = "__sundial";
 
 /// Has something selected wherever all could be skipped: the library takes what has no field for null.
 fn fill(document: &mut ExecutableDocument) {

@@ -102,7 +102,8 @@ async fn handle(
     body: &mut BodyDataStream,
 ) -> Result<Response, Refused> {
     let (method, headers) = (&parts.method, &parts.headers);
-    if headers.contains_key(header::CONTENT_ENCODING) {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         // What could be inflated, was, and says so no longer.
         return Err((
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -131,7 +132,7 @@ async fn handle(
             ),
         ));
     }
-    let revalidates = method == Method::GET && media != Media::Events && !proof.is_cookie();
+    let may_keep = method == Method::GET && media != Media::Events && !proof.is_cookie();
     let asker = admit(app, address, proof).await.map_err(refused)?;
     // Whose proof does not count is told that, and not what else is amiss.
     let instead = |other: Refused| asker.refusal().cloned().map_or(other, refused);
@@ -159,6 +160,7 @@ async fn handle(
     let mut request = Request::new(params.query.unwrap_or_default());
     let name = params.operation_name;
     request.variables = params.variables.variables;
+    request.operation_name.clone_from(&name);
     let checked = app.documents.check(&mut request);
     if let Some(refusal) = asker.refusal() {
         if !matches!(&checked, Ok(Some(document)) if only_explains(document)) {
@@ -195,7 +197,6 @@ async fn handle(
         }
         _ => {}
     }
-    request.operation_name = name;
     let request = request
         .data(app.pool.snapshot(asker.viewer()))
         .data(asker)
@@ -211,6 +212,7 @@ async fn handle(
     };
     let response = execute(schema.clone(), request, operation, document).await;
     drop(large);
+    let revalidates = may_keep && response.errors.is_empty();
     let answer = media.answer(finish(response));
     Ok(match revalidates {
         true => revalidated(headers, answer).await,
@@ -233,9 +235,12 @@ async fn revalidated(asked: &HeaderMap, answer: Response) -> Response {
     let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]));
     let known = asked.get_all(header::IF_NONE_MATCH).iter();
     let known = known.filter_map(|tags| tags.to_str().ok());
-    let is_known = known
-        .flat_map(|tags| tags.split(','))
-        .any(|known| known.trim() == tag);
+    // Compared weakly: RFC 9110, section 13.1.2.
+    let strong = tag.trim_start_matches("W/");
+    let is_known = known.flat_map(|tags| tags.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.trim_start_matches("W/") == strong
+    });
     let headers = &mut parts.headers;
     headers.insert(
         header::CACHE_CONTROL,

@@ -319,6 +319,7 @@ impl Connection {
         let mut request = Request::new(operation.query);
         request.variables = operation.variables.unwrap_or_default();
         let name = operation.operation_name;
+        request.operation_name.clone_from(&name);
         let document = match self.app.documents.check(&mut request) {
             Ok(document) => document,
             Err(error) => return refused(&error),
@@ -326,7 +327,6 @@ impl Connection {
         let kind = document.as_ref().map_or(OperationType::Query, |document| {
             document::kind(document, name.as_deref())
         });
-        request.operation_name = name;
         let request = request
             .data(asker.clone())
             .data(self.app.pool.snapshot(asker.viewer()))

@@ -37,13 +37,14 @@ const KEPT: i64 = 200_000;
 pub struct Event {
     /// The batch's place in the tenant's order of commits.
     pub seq: i64,
-    /// Its series, and their new points.
-    pub series: Vec<(Arc<series::entity::Model>, Points)>,
+    /// Its series, and their new points; of a series that its reader may not see, only the points, which count for places
+    /// that anybody may go on from.
+    pub series: Vec<(Option<Arc<series::entity::Model>>, Points)>,
     points: i64,
 }
 
 impl Event {
-    /// How many points it holds that its reader may see.
+    /// How many points it holds, seen or not.
     pub fn size(&self) -> usize {
         self.series.iter().map(|(_, points)| points.len()).sum()
     }
@@ -213,8 +214,7 @@ pub async fn read(
     let events = opened.into_iter().map(|(batch, columns)| {
         // Those that the asker is not to see are not among the known.
         let columns = columns.into_iter();
-        let series = columns
-            .filter_map(|(series_id, points)| Some((known.get(&series_id)?.clone(), points)));
+        let series = columns.map(|(series_id, points)| (known.get(&series_id).cloned(), points));
         Arc::new(Event {
             seq: batch.seq,
             points: i64::from(batch.points),
@@ -260,7 +260,7 @@ mod tests {
             let held = Points::sort_last_wins(times, values).expect("fits");
             Arc::new(Event {
                 seq,
-                series: vec![(series.clone(), held)],
+                series: vec![(Some(series.clone()), held)],
                 points,
             })
         };

@@ -168,6 +168,7 @@ impl Wanted {
                 let within = |place: usize| place.saturating_sub(before).min(points.len());
                 let part = within(places.start)..within(places.end);
                 before += points.len();
+                let Some(series) = series else { continue };
                 if !part.is_empty() && self.includes(series) {
                     runs.entry(&series.key).or_default().push(Run {
                         seq: event.seq,

@@ -30,6 +30,8 @@ on_both! {
     pages_of_other_sites_ask_only_where_they_are_allowed,
     fields_come_in_the_order_of_the_question,
     what_is_skipped_leaves_what_it_stood_in,
+    variables_that_are_not_given_have_their_defaults,
+    subscription_is_one_field,
 }
 
 async fn cost_is_told_to_who_asks_for_it(app: TestApp) {
@@ -291,6 +293,9 @@ async fn answer_is_kept_by_its_asker_until_it_differs(app: TestApp) {
     assert_eq!(status, 200);
     let kept = get(&app.prod, &format!("\"other\", {tag}")).await;
     assert_eq!(kept, (304, tag.clone(), String::new()));
+    for known in ["*", tag.trim_start_matches("W/")] {
+        assert_eq!(get(&app.prod, known).await.0, 304);
+    }
     // Who sees something else is told it, whatever he claims to know.
     let (status, _, other) = get(&app.foreign, &tag).await;
     assert_eq!(
@@ -405,5 +410,60 @@ async fn what_is_skipped_leaves_what_it_stood_in(app: TestApp) {
         let response = app.post(&app.prod, body.to_string()).send().await.unwrap();
         let text = response.text().await.unwrap();
         assert_eq!(text, format!(r#"{{"data":{expected}}}"#), "{query}");
+    }
+}
+
+async fn variables_that_are_not_given_have_their_defaults(app: TestApp) {
+    let write = format!(
+        r#"mutation ($dry: Boolean = true) {{ ingest(tenant: "{PROD}",
+            batches: [{{ series: "a", times: [1], values: [1] }}]) @skip(if: $dry) {{ points }} }}"#
+    );
+    let skipped = app.ask(&app.prod, &write, json!({})).await;
+    assert_eq!(skipped, json!({ "data": {} }));
+    assert!(app.points(&app.prod, PROD).await.is_empty());
+    let written = app.ask(&app.prod, &write, json!({ "dry": false })).await;
+    assert_eq!(written["data"]["ingest"]["points"], 1, "{written}");
+    let query = "query ($s: Boolean = true) { viewer { login kind @skip(if: $s) name } }";
+    let answer = app.ask(&app.prod, query, json!({})).await;
+    assert_eq!(
+        answer.to_string(),
+        r#"{"data":{"viewer":{"login":"clock","name":"clock"}}}"#
+    );
+    let query = "query ($s: Boolean!) { serverTime @include(if: $s) }";
+    let answer = app.ask(&app.prod, query, json!({})).await;
+    assert!(answer.get("data").is_none(), "{answer}");
+    assert!(message(&answer).contains("`$s` is missing"), "{answer}");
+    // Of the operation that is meant, and not of another.
+    let both =
+        "query A ($s: Boolean!) { serverTime @include(if: $s) } query B { viewer { login } }";
+    let body = json!({ "query": both, "operationName": "B" }).to_string();
+    let answer = json_of(app.post(&app.prod, body).send().await.unwrap()).await;
+    assert_eq!(answer["data"]["viewer"]["login"], "clock", "{answer}");
+}
+
+async fn subscription_is_one_field(app: TestApp) {
+    let one = format!("pointsAdded(tenant: \"{PROD}\", series: [\"*\"]) {{ cursor }}");
+    let on = "on Subscription";
+    for query in [
+        format!("subscription {{ a: {one} b: {one} }}"),
+        format!("subscription {{ {one} {one} }}"),
+        format!("subscription {{ __typename {one} }}"),
+        format!("subscription {{ ...f }} fragment f {on} {{ {one} }}"),
+        format!("subscription {{ ... {on} {{ {one} }} }}"),
+        format!(
+            "subscription ($s: Boolean = true) {{ pointsAdded(tenant: \"{PROD}\", series: [\"*\"]) @skip(if: $s) {{ cursor }} }}"
+        ),
+    ] {
+        let request = app.post(&app.prod, json!({ "query": query }).to_string());
+        let response = request
+            .header("accept", "text/event-stream")
+            .send()
+            .await
+            .unwrap();
+        let text = response.text().await.unwrap();
+        assert!(
+            text.contains("a subscription is one field"),
+            "{query}: {text}"
+        );
     }
 }

@@ -21,6 +21,7 @@ on_both! {
     only_named_series_arrive,
     resumed_subscription_gets_each_point_once,
     much_at_once_comes_in_pieces_that_one_goes_on_within,
+    who_sees_less_goes_on_from_the_place_of_who_sees_all,
     resumed_at_a_place_that_was_never_given_is_refused,
     completed_operation_is_silent_and_the_other_goes_on,
     access_that_is_taken_away_ends_the_subscription,
@@ -397,4 +398,34 @@ async fn who_does_not_introduce_himself_is_sent_away(app: TestApp) {
     let start = std::time::Instant::now();
     assert_eq!(socket.close_code().await, 4408);
     assert!(start.elapsed() > Duration::from_secs(8), "{start:?}");
+}
+
+async fn who_sees_less_goes_on_from_the_place_of_who_sees_all(app: TestApp) {
+    let points: Vec<(i64, f64)> = (0..3_000).map(|time| (time, 0.5)).collect();
+    let batches = json!([batch("big", &points), batch("clock.own", &points)]);
+    let answer = app.try_ingest(&app.prod, PROD, batches).await;
+    assert!(answer.get("errors").is_none(), "{answer}");
+    let limited = app
+        .data(
+            &app.person("admin"),
+            "mutation ($tenant: String!) { createToken(tenant: $tenant, name: \"l\", series: [\"clock.*\"]) { secret } }",
+            json!({ "tenant": PROD }),
+        )
+        .await["createToken"]["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // All in turns, from one's place to the other's.
+    let (mut cursor, mut heard) = (json!(START), BTreeSet::new());
+    for token in [&app.prod, &limited, &app.prod, &limited, &limited] {
+        let mut socket = Socket::introduced(&app.endpoint(), token).await;
+        socket.follow("1", PROD, &["clock.*"], cursor.clone()).await;
+        let event = tokio::time::timeout(Duration::from_secs(3), socket.event()).await;
+        let Ok((place, added)) = event else { break };
+        cursor = place;
+        for (time, _) in added.iter().flat_map(|(_, points)| points) {
+            assert!(heard.insert(*time), "{time} came twice");
+        }
+    }
+    assert_eq!(heard.len(), points.len());
 }
