@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use sundial::{
+    guard::{Pool, system},
     identity::{list_tokens, revoke_token},
     request::now,
 };
@@ -402,4 +403,22 @@ async fn query_that_takes_too_long_ends_in_the_database_too() {
     assert_eq!(app.database.read::<i64>(waiting).await, [0]);
     others.execute_unprepared("ROLLBACK").await.unwrap();
     assert_eq!(app.points(&app.prod, PROD).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_that_nobody_waits_for_is_not_left_open() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let url = app.database.url.clone().into();
+    let pool = Pool::open(&url, 1).await.unwrap();
+    drop(system::operate(&pool, PROD).await.unwrap());
+    for round in 0..100_u64 {
+        let entered = system::operate(&pool, PROD);
+        drop(tokio::time::timeout(Duration::from_micros(10 * round), entered).await);
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        let start = Instant::now();
+        while app.database.read::<i64>(open).await != [0] {
+            assert!(start.elapsed() < Duration::from_secs(10), "{round}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
