@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use graphql_client::{GraphQLQuery, Response};
+use graphql_client::{GraphQLQuery, QueryBody, Response};
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::cli::TokenSource;
-use crate::operation::{Ingest, ServerTime, ingest, server_time};
+use crate::operation::{Ingest, ServerTime, ingest, report, server_time};
 
 /// A server, and the token to write one tenant's data with.
 #[derive(Debug)]
@@ -102,16 +102,24 @@ impl Client {
         Ok(data.ingest)
     }
 
+    /// Says how a run has ended.
+    ///
+    /// # Errors
+    /// When the server did not take it, or that is not known.
+    pub async fn report(&self, report: &QueryBody<report::Variables>) -> Result<(), Failure> {
+        let request = serde_json::to_vec(report).map_err(unwritable)?;
+        // What it answers is known, and one part of it is asked for the first time alone.
+        let _: Value = self.post(request).await?;
+        Ok(())
+    }
+
     /// Asks the server for its time.
     ///
     /// # Errors
     /// When it does not tell.
     pub async fn server_time(&self) -> Result<Exchange, Failure> {
         let request = serde_json::to_vec(&ServerTime::build_query(server_time::Variables))
-            .map_err(|error| Failure {
-                kind: Kind::Refused,
-                cause: error.to_string(),
-            })?;
+            .map_err(unwritable)?;
         let (sent, started) = (Timestamp::now(), Instant::now());
         let data: <ServerTime as GraphQLQuery>::ResponseData = self.post(request).await?;
         Ok(Exchange {
@@ -265,6 +273,13 @@ impl Client {
             kind,
             cause: format!("{} answered {status}; {step}", self.endpoint),
         }
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> Failure {
+    Failure {
+        kind: Kind::Refused,
+        cause: error.to_string(),
     }
 }
 

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
-use crate::client::{Client, Failure, Kind, Receipt};
+use crate::client::{Failure, Kind, Receipt};
+use crate::report::Reporter;
 use crate::seldom::Seldom;
 use crate::spool::Spool;
 use crate::stop::Stop;
@@ -30,9 +31,19 @@ enum Outcome {
 }
 
 /// Delivers one run, and takes it out of the spool unless it waits on.
-async fn deliver(client: &Client, spool: &Spool, slot: Timestamp, request: Vec<u8>) -> Outcome {
-    let outcome = match client.ingest(request).await {
-        Ok(receipt) => Outcome::Stored(Some(receipt)),
+async fn deliver(
+    reporter: &Reporter<'_>,
+    spool: &Spool,
+    slot: Timestamp,
+    request: Vec<u8>,
+) -> Outcome {
+    let outcome = match reporter.client.ingest(request).await {
+        Ok(receipt) => {
+            // Before anything is told: what the server has need not wait.
+            spool.remove(slot);
+            reporter.succeeded(slot, receipt.points).await;
+            return Outcome::Stored(Some(receipt));
+        }
         Err(failure) => match failure.kind {
             Kind::Passing(_) | Kind::Setting => return Outcome::Waits(failure),
             Kind::Taken => {
@@ -41,7 +52,9 @@ async fn deliver(client: &Client, spool: &Spool, slot: Timestamp, request: Vec<u
             }
             Kind::Refused => {
                 error!(%slot, "not delivered: {failure}");
-                Outcome::Refused
+                spool.remove(slot);
+                reporter.failed(slot, &failure.cause).await;
+                return Outcome::Refused;
             }
             Kind::Strange => {
                 error!(%slot, "not delivered: {failure}");
@@ -66,7 +79,7 @@ fn pauses() -> ExponentialBackoff {
 }
 
 /// Delivers what waits and what comes, until a stop is wished. A delivery on its way may end first.
-pub async fn keep_delivering(client: &Client, spool: &Spool, added: &Notify, stop: &Stop) {
+pub async fn keep_delivering(reporter: &Reporter<'_>, spool: &Spool, added: &Notify, stop: &Stop) {
     let mut pause = pauses();
     // Said once a cause, however long it lasts.
     let mut trouble: Option<String> = None;
@@ -94,7 +107,7 @@ pub async fn keep_delivering(client: &Client, spool: &Spool, added: &Notify, sto
             }
         };
         let outcome = tokio::select! {
-            outcome = deliver(client, spool, slot, request) => outcome,
+            outcome = deliver(reporter, spool, slot, request) => outcome,
             () = stop.overdue() => break,
         };
         let wait = match outcome {
@@ -145,7 +158,7 @@ fn wait(failure: &Failure, pause: &mut ExponentialBackoff) -> Duration {
 /// # Errors
 /// The failure that kept `last` in the spool, or made it go for good.
 pub async fn deliver_all(
-    client: &Client,
+    reporter: &Reporter<'_>,
     spool: &Spool,
     last: Timestamp,
     deadline: Instant,
@@ -155,7 +168,7 @@ pub async fn deliver_all(
     let mut stored = false;
     while let Some((slot, request)) = spool.first()? {
         let outcome = tokio::select! {
-            outcome = deliver(client, spool, slot, request) => outcome,
+            outcome = deliver(reporter, spool, slot, request) => outcome,
             () = stop.overdue() => return Err(Undelivered::Stopped(Fate::of(spool, last))),
         };
         match outcome {

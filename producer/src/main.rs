@@ -6,6 +6,7 @@
 //! run.rs        the schedule, kept   spool.rs      what waits, on disk
 //! client.rs     GraphQL over HTTP    delivery.rs   from the spool to the server
 //! request.rs    what is sent         address.rs    where to, without the password
+//! report.rs     how runs ended, told to the server
 //! ```
 //!
 //! Invariant: it knows the server by `backend/schema.graphql` alone.
@@ -16,6 +17,7 @@ mod client;
 mod delivery;
 mod once;
 mod operation;
+mod report;
 mod request;
 mod run;
 mod schedule;

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use crate::cli::Once;
 use crate::delivery::deliver_all;
+use crate::report::Reporter;
 use crate::request::request;
 use crate::source::Source;
 use crate::spool::{Bound, Spool};
@@ -30,6 +31,7 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
         (_, latest) => latest.ok_or(Failed::NoSlotYet)?,
     };
     let client = settle(options)?;
+    let reporter = Reporter::new(&client, options);
     let source = Source::new(options)?;
     let spool = Spool::open(&options.spool(), &options.tenant, Bound::default())?;
     // A run that was measured and not delivered is delivered, never measured anew.
@@ -41,7 +43,10 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
             () = stop.wished() => return Err(Failed::Stopped),
         };
         match measured.trouble {
-            Some(trouble) if measured.samples.is_empty() => return Err(Failed::Nothing(trouble)),
+            Some(trouble) if measured.samples.is_empty() => {
+                reporter.failed(slot, &trouble.to_string()).await;
+                return Err(Failed::Nothing(trouble));
+            }
             Some(trouble) => warn!(%slot, "measured less than usual: {trouble}"),
             None => {}
         }
@@ -51,5 +56,5 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
         }
     }
     let patience = Duration::try_from(arguments.give_up_after).unwrap_or_default();
-    Ok(deliver_all(&client, &spool, slot, Instant::now() + patience, stop).await?)
+    Ok(deliver_all(&reporter, &spool, slot, Instant::now() + patience, stop).await?)
 }

@@ -23,3 +23,11 @@ pub struct Ingest;
     query_path = "queries/server_time.graphql"
 )]
 pub struct ServerTime;
+
+/// Says how a run has ended, and the first time of which producer.
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "../backend/schema.graphql",
+    query_path = "queries/report.graphql"
+)]
+pub struct Report;

@@ -5,13 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::cli::Options;
 use crate::client::Client;
 use crate::delivery::keep_delivering;
+use crate::report::Reporter;
 use crate::request::{Unwritable, request};
 use crate::schedule::Schedule;
 use crate::seldom::Seldom;
@@ -37,11 +38,17 @@ pub async fn run(options: &Options, stop: &Stop) -> Result<(), Failed> {
     info!(tenant, name, schedule = options.schedule, %first, waiting, "keeping the schedule");
 
     let added = Notify::new();
+    let (failed, failing) = watch::channel(None);
+    let reporter = Reporter::new(&client, options);
     let measure = keep_measuring(
-        options, &schedule, &source, &client, &spool, &added, first, stop,
+        options, &schedule, &source, &client, &spool, &added, failed, first, stop,
     );
     // Neither ends before the stop, whatever fails: an error is said, and the next slot comes.
-    tokio::join!(measure, keep_delivering(&client, &spool, &added, stop));
+    tokio::join!(
+        measure,
+        keep_delivering(&reporter, &spool, &added, stop),
+        keep_telling(&reporter, failing, stop),
+    );
     let lost = spool.close();
     if lost > 0 {
         warn!(
@@ -64,6 +71,7 @@ async fn keep_measuring(
     client: &Client,
     spool: &Spool,
     added: &Notify,
+    failed: watch::Sender<Option<Fault>>,
     first: Timestamp,
     stop: &Stop,
 ) {
@@ -78,7 +86,13 @@ async fn keep_measuring(
             () = stop.wished() => return,
         };
         told.trouble(slot, &measured);
-        if !measured.samples.is_empty() {
+        if measured.samples.is_empty() {
+            let why = measured.trouble.map(|trouble| trouble.to_string());
+            failed.send_replace(Some((
+                slot,
+                why.unwrap_or_else(|| "nothing was measured".into()),
+            )));
+        } else {
             match request(&options.tenant, options.name(), slot, &measured.samples) {
                 Ok(request) => {
                     told.written(slot, spool.add(slot, request));
@@ -95,6 +109,31 @@ async fn keep_measuring(
         };
         told.skipped(following.slot, following.skipped);
         slot = following.slot;
+    }
+}
+
+/// A slot that nothing was measured for, and why.
+type Fault = (Timestamp, String);
+
+/// Tells of slots that nothing was measured for, beside the schedule; where the server is slow, of the last of them.
+async fn keep_telling(
+    reporter: &Reporter<'_>,
+    mut failing: watch::Receiver<Option<Fault>>,
+    stop: &Stop,
+) {
+    loop {
+        let told = async {
+            failing.changed().await.ok()?;
+            let fault = failing.borrow_and_update().clone();
+            if let Some((slot, why)) = fault {
+                reporter.failed(slot, &why).await;
+            }
+            Some(())
+        };
+        tokio::select! {
+            told = told => if told.is_none() { return },
+            () = stop.wished() => return,
+        }
     }
 }
 

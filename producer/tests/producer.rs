@@ -40,6 +40,12 @@ impl Bench {
             spool: tempfile::tempdir().unwrap(),
         };
         bench.tell_time().await;
+        let told = json!({ "data": { "finishRun": { "slot": Timestamp::now().to_string() } } });
+        let told = ResponseTemplate::new(200).set_body_json(told);
+        operation("Report")
+            .respond_with(told)
+            .mount(&bench.server)
+            .await;
         bench
     }
 
@@ -106,13 +112,18 @@ impl Bench {
 
     /// The variables of all ingests that arrived, in their order.
     async fn arrived(&self) -> Vec<Value> {
+        self.asked("Ingest").await
+    }
+
+    /// The variables of all operations of a name that arrived, in their order.
+    async fn asked(&self, operation: &str) -> Vec<Value> {
         let requests = self.server.received_requests().await.unwrap();
         let bodies = requests
             .iter()
             .filter(|request| request.method == "POST")
             .map(|request| request.body_json::<Value>().unwrap());
         bodies
-            .filter(|body| body["operationName"] == "Ingest")
+            .filter(|body| body["operationName"] == operation)
             .map(|body| body["variables"].clone())
             .collect()
     }

@@ -25,6 +25,53 @@ async fn a_run_measures_the_clock_and_times_it_by_its_slot() {
 }
 
 #[tokio::test]
+async fn how_a_run_ends_is_told() {
+    let bench = Bench::start().await;
+    bench.on_ingest(receipt(false), 1).await;
+    bench.once(&MINUTES).await.says(0, &["delivered"]);
+    let told = &bench.asked("Report").await[0];
+    let slot = slot(&bench.arrived().await[0]).as_microsecond();
+    let expected = json!({
+        "tenant": "mcce-g1-prod", "name": "clock", "schedule": "* * * * *", "timeZone": "UTC", "isNew": true,
+        "slot": slot, "outcome": { "points": 3 },
+    });
+    assert_eq!(*told, expected);
+    // What was not measured.
+    let page = format!("{}/absent", bench.server.uri());
+    let ended = bench
+        .once(&["--source", "prometheus", "--scrape-url", &page])
+        .await;
+    ended.says(1, &["nothing was measured"]);
+    let told = &bench.asked("Report").await[1];
+    assert_eq!(told["name"], "prometheus");
+    assert!(
+        told["outcome"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("answered 404"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_told_of_is_delivered() {
+    let bench = Bench::start().await;
+    bench.server.reset().await;
+    bench.tell_time().await;
+    bench.on_ingest(receipt(false), 1).await;
+    let refused = refusal(200, "FORBIDDEN", "not yours");
+    operation("Report")
+        .respond_with(refused)
+        .mount(&bench.server)
+        .await;
+    bench
+        .once(&MINUTES)
+        .await
+        .says(0, &["delivered", "cannot tell of runs"]);
+    assert_eq!(bench.waiting(), []);
+}
+
+#[tokio::test]
 async fn passing_failures_are_tried_again_with_the_same_request() {
     let bench = Bench::start().await;
     bench.on_first_ingests(1, ResponseTemplate::new(503)).await;
