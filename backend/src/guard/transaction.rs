@@ -73,7 +73,10 @@ pub(super) struct Transaction {
 #[derive(Default)]
 struct State {
     open: Option<DatabaseTransaction>,
-    fence: Fence,
+    /// What is in force for sure: nothing before the first, and while one is being set, for who waits for that can go away.
+    fence: Option<Fence>,
+    /// Whether what comes before the first fence is in force.
+    is_opened: bool,
     // Dropped after the transaction: fields drop in order.
     writer: Option<OwnedSemaphorePermit>,
     share: Option<OwnedSemaphorePermit>,
@@ -134,21 +137,25 @@ impl Transaction {
                     Some(permit.map_err(|error| Error::internal("waiting to write", error))?);
             }
             state.open = Some(self.begin().await?);
-            if self.pool.backend() == Backend::Postgres
-                && let Some(transaction) = &state.open
-            {
-                let statement = self.opening() + &fence.statement();
-                transaction.execute_unprepared(&statement).await?;
-            }
-            state.fence = fence.clone();
+            (state.fence, state.is_opened) = (None, false);
         }
-        if !state.fence.holds(fence) {
+        let is_in_force =
+            |state: &State| state.fence.as_ref().is_some_and(|known| known.holds(fence));
+        if !is_in_force(&state) {
+            state.fence = None;
             if self.pool.backend() == Backend::Postgres
                 && let Some(transaction) = &state.open
             {
-                transaction.execute_unprepared(&fence.statement()).await?;
+                // What was not answered may be said again: nothing has been read before it was.
+                let opening = match state.is_opened {
+                    true => String::new(),
+                    false => self.opening(),
+                };
+                let statement = opening + &fence.statement();
+                transaction.execute_unprepared(&statement).await?;
+                state.is_opened = true;
             }
-            state.fence = fence.clone();
+            state.fence = Some(fence.clone());
         }
         MutexGuard::try_map(state, |state| state.open.as_mut())
             .map(Fenced)
