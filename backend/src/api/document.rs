@@ -1,47 +1,36 @@
 //! What a GraphQL document may be, found out before anything else is done with it: the library parses, validates and
 //! executes by recursion, and a small document can ask all three for more than there is.
 //!
-//! Invariant: nothing is parsed that is nested deeper than [`NESTING`], and nothing validated whose fragments, written
-//! out, are more than [`COMPLEXITY`] fields, or whose variables, written out, are more than [`VALUES`] or [`WRITTEN`]: the
-//! library copies a variable wherever it is used.
+//! Invariant: nothing is parsed that is nested deeper than [`NESTING`], and nothing validated that is more than
+//! [`extent::expand`] lets through: the library copies a variable wherever it is used.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+mod extent;
+mod fill;
+mod nesting;
+
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{
-    Name, Positioned, Request, Variables,
+    Name, Positioned, Request,
     parser::{
         parse_query,
-        types::{
-            Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition,
-            OperationType, Selection, SelectionSet,
-        },
+        types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
     },
 };
-use async_graphql_value::{ConstValue, Value};
 use moka::sync::Cache;
 
-use crate::{
-    api::schema::COMPLEXITY,
-    error::{Error, Result},
+pub use self::fill::FILLER;
+use self::{
+    extent::{Weights, expand},
+    fill::fill,
+    nesting::nesting,
 };
+use crate::error::{Error, Result};
 
 /// Most bytes of a document; what is longer are values, which go faster as variables.
 const BYTES: usize = 256 << 10;
 /// Most brackets of any kind that are open at once, and most levels of fields once fragments are written out.
 const NESTING: usize = 64;
-
-/// Most fields that are given names of their own: each is asked for once more.
-const ALIASES: usize = 200;
-/// Most times that the schema is asked about itself, whose answers are long.
-const INTROSPECTIONS: usize = 4;
-
-/// Most that variables weigh where they are used ([`weight`]): of a document that only reads.
-const VALUES: usize = 4 << 20;
-/// The same, of one that writes: some 250,000 points outside of columns that were put aside.
-const WRITTEN: usize = 16 << 20;
 
 /// Longest document that is kept.
 const KEPT: usize = 16 << 10;
@@ -171,109 +160,6 @@ fn give_defaults(document: &ExecutableDocument, request: &mut Request) -> Result
     Ok(())
 }
 
-/// The name of a field that nobody has asked for and nobody is told.
-pub const FILLER: &str = "__sundial";
-
-/// Has something selected wherever all could be skipped: the library takes what has no field for null.
-fn fill(document: &mut ExecutableDocument) {
-    let fragments = document.fragments.values_mut();
-    fragments.for_each(|fragment| fill_set(&mut fragment.node.selection_set));
-    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
-        DocumentOperations::Single(operation) => vec![&mut operation.node],
-        DocumentOperations::Multiple(operations) => operations
-            .values_mut()
-            .map(|operation| &mut operation.node)
-            .collect(),
-    };
-    for operation in operations {
-        if operation.ty == OperationType::Subscription {
-            // It has one field, and no other.
-            fill_items(&mut operation.selection_set.node.items);
-        } else {
-            fill_set(&mut operation.selection_set);
-        }
-    }
-}
-
-fn fill_set(set: &mut Positioned<SelectionSet>) {
-    let items = &mut set.node.items;
-    fill_items(items);
-    let is_sure = |item: &Positioned<Selection>| matches!(&item.node, Selection::Field(field) if field.node.directives.is_empty());
-    if items.is_empty() || items.iter().any(is_sure) {
-        return;
-    }
-    let at = |name| Positioned::new(Name::new(name), set.pos);
-    let filler = Field {
-        alias: Some(at(FILLER)),
-        name: at("__typename"),
-        arguments: Vec::new(),
-        directives: Vec::new(),
-        selection_set: Positioned::default(),
-    };
-    let filler = Selection::Field(Positioned::new(filler, set.pos));
-    items.push(Positioned::new(filler, set.pos));
-}
-
-fn fill_items(items: &mut [Positioned<Selection>]) {
-    for item in items {
-        match &mut item.node {
-            Selection::Field(field) => fill_set(&mut field.node.selection_set),
-            Selection::InlineFragment(inline) => fill_set(&mut inline.node.selection_set),
-            Selection::FragmentSpread(_) => {}
-        }
-    }
-}
-
-/// How much there is in each variable.
-struct Weights(HashMap<Name, usize>);
-
-impl Weights {
-    fn of(variables: &Variables) -> Self {
-        let weights = variables.iter();
-        Weights(
-            weights
-                .map(|(name, value)| (name.clone(), weight(value)))
-                .collect(),
-        )
-    }
-
-    /// Of the variables in a value.
-    fn within(&self, value: &Value) -> usize {
-        match value {
-            Value::Variable(name) => self.0.get(name).copied().unwrap_or(0),
-            Value::List(items) => items.iter().map(|item| self.within(item)).sum(),
-            Value::Object(fields) => fields.values().map(|field| self.within(field)).sum(),
-            _ => 0,
-        }
-    }
-
-    fn of_arguments(&self, arguments: &[(Positioned<Name>, Positioned<Value>)]) -> usize {
-        let values = arguments.iter();
-        values.map(|(_, value)| self.within(&value.node)).sum()
-    }
-
-    fn of_directives(&self, directives: &[Positioned<Directive>]) -> usize {
-        let directives = directives.iter();
-        directives
-            .map(|directive| self.of_arguments(&directive.node.arguments))
-            .sum()
-    }
-}
-
-/// About the bytes of its text.
-fn weight(value: &ConstValue) -> usize {
-    let inner = match value {
-        ConstValue::String(text) => text.len(),
-        ConstValue::List(items) => items.iter().map(weight).sum(),
-        ConstValue::Object(fields) => {
-            let fields = fields.iter();
-            fields.map(|(name, value)| name.len() + weight(value)).sum()
-        }
-        _ => 0,
-    };
-    16 + inner
-}
-
 /// The kind of the operation of this name; while that is not settled, the kind with the strictest rules in the document.
 pub fn kind(document: &ExecutableDocument, name: Option<&str>) -> OperationType {
     let named =
@@ -300,225 +186,16 @@ fn too_deep() -> Error {
     ))
 }
 
-/// Most brackets that are open at once, outside of strings and comments.
-fn nesting(text: &str) -> usize {
-    let (mut open, mut most) = (0_usize, 0);
-    let mut rest = text.as_bytes();
-    while let [byte, behind @ ..] = rest {
-        rest = match byte {
-            b'{' | b'[' | b'(' => {
-                open += 1;
-                most = most.max(open);
-                behind
-            }
-            b'}' | b']' | b')' => {
-                open = open.saturating_sub(1);
-                behind
-            }
-            b'"' => match behind.strip_prefix(b"\"\"") {
-                Some(block) => behind_block(block),
-                None => behind_string(behind),
-            },
-            b'#' => behind_first(behind, |byte| matches!(byte, b'\n' | b'\r')),
-            _ => behind,
-        };
-    }
-    most
-}
-
-fn behind_first(text: &[u8], is_end: impl Fn(u8) -> bool) -> &[u8] {
-    let end = text.iter().position(|byte| is_end(*byte));
-    end.map_or(&[], |end| &text[end + 1..])
-}
-
-/// What follows a string whose opening quote is behind us. One that does not end in its line is no string: the parser
-/// gets no further than it.
-fn behind_string(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = match text {
-            [] | [b'\n' | b'\r', ..] => return &[],
-            [b'"', behind @ ..] => return behind,
-            [b'\\', _, behind @ ..] | [_, behind @ ..] => behind,
-        }
-    }
-}
-
-/// What follows a block string whose opening quotes are behind us.
-fn behind_block(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = match text {
-            [] => return &[],
-            [b'"', b'"', b'"', behind @ ..] => return behind,
-            [b'\\', b'"', b'"', b'"', behind @ ..] | [_, behind @ ..] => behind,
-        }
-    }
-}
-
-/// Selections, and how many levels of them are within one another.
-#[derive(Clone, Copy, Default)]
-struct Extent {
-    selections: usize,
-    levels: usize,
-    /// What its variables weigh.
-    values: usize,
-    aliases: usize,
-    introspections: usize,
-}
-
-impl Extent {
-    /// Takes in what is spread at `level`.
-    fn add(&mut self, inner: Extent, level: usize) {
-        self.selections = self.selections.saturating_add(inner.selections);
-        self.values = self.values.saturating_add(inner.values);
-        self.aliases = self.aliases.saturating_add(inner.aliases);
-        self.introspections = self.introspections.saturating_add(inner.introspections);
-        self.levels = self.levels.max(level + inner.levels);
-    }
-}
-
-/// What a selection set holds by itself, and the fragments that it spreads, each with the level it does so at.
-struct Own<'a> {
-    extent: Extent,
-    spreads: Vec<(&'a Name, usize)>,
-}
-
-impl<'a> Own<'a> {
-    fn of(set: &'a Positioned<SelectionSet>, weights: &Weights) -> Self {
-        let mut own = Own {
-            extent: Extent::default(),
-            spreads: Vec::new(),
-        };
-        own.add(set, 1, weights);
-        own
-    }
-
-    fn add(&mut self, set: &'a Positioned<SelectionSet>, level: usize, weights: &Weights) {
-        self.extent.levels = self.extent.levels.max(level);
-        self.extent.selections += set.node.items.len();
-        for selection in &set.node.items {
-            let (directives, inner) = match &selection.node {
-                Selection::Field(field) => {
-                    let alias = field.node.alias.as_ref();
-                    let name = field.node.name.node.as_str();
-                    let is_alias = alias.is_some_and(|alias| alias.node != FILLER);
-                    self.extent.aliases += usize::from(is_alias);
-                    let is_introspection = ["__schema", "__type"].contains(&name);
-                    self.extent.introspections += usize::from(is_introspection);
-                    self.extent.values += weights.of_arguments(&field.node.arguments);
-                    (&field.node.directives, Some(&field.node.selection_set))
-                }
-                Selection::InlineFragment(inline) => {
-                    (&inline.node.directives, Some(&inline.node.selection_set))
-                }
-                Selection::FragmentSpread(spread) => {
-                    self.spreads.push((&spread.node.fragment_name.node, level));
-                    (&spread.node.directives, None)
-                }
-            };
-            self.extent.values += weights.of_directives(directives);
-            if let Some(inner) = inner.filter(|inner| !inner.node.items.is_empty()) {
-                self.add(inner, level + 1, weights);
-            }
-        }
-    }
-}
-
-struct Expansion<'a> {
-    fragments: HashMap<&'a Name, Own<'a>>,
-    /// What has been written out; `None` while it is being.
-    known: HashMap<&'a Name, Option<Extent>>,
-}
-
-/// Checks what the document is with its fragments written out wherever they are spread, used or not: each is validated.
-fn expand(document: &ExecutableDocument, weights: &Weights) -> Result<()> {
-    let fragments = document.fragments.iter();
-    let mut expansion = Expansion {
-        fragments: fragments
-            .map(|(name, fragment)| (name, Own::of(&fragment.node.selection_set, weights)))
-            .collect(),
-        known: HashMap::new(),
-    };
-    let mut whole = Extent::default();
-    for name in document.fragments.keys() {
-        whole.add(expansion.fragment(name, 0)?, 0);
-    }
-    for (_, operation) in document.operations.iter() {
-        let own = Own::of(&operation.node.selection_set, weights);
-        whole.add(expansion.extent(&own, 0)?, 0);
-    }
-    if whole.selections > COMPLEXITY {
-        return Err(Error::TooCostly(format!(
-            "the document asks for more than {COMPLEXITY} fields once its fragments are written out: ask for fewer, or \
-             in several requests"
-        )));
-    }
-    if whole.levels > NESTING {
-        return Err(too_deep());
-    }
-    if whole.aliases > ALIASES {
-        return Err(Error::TooCostly(format!(
-            "the document has more than {ALIASES} aliases once its fragments are written out: ask in several requests"
-        )));
-    }
-    if whole.introspections > INTROSPECTIONS {
-        return Err(Error::TooCostly(format!(
-            "the document asks for `__schema` and `__type` more than {INTROSPECTIONS} times: ask in several requests"
-        )));
-    }
-    let most = match kind(document, None) {
-        OperationType::Mutation => WRITTEN,
-        _ => VALUES,
-    };
-    if whole.values > most {
-        return Err(Error::TooCostly(format!(
-            "the variables are more than {} MiB where they are used: give points as one variable of the type \
-             [SeriesBatch!]!, use a long value once, or ask in several requests",
-            most >> 20
-        )));
-    }
-    Ok(())
-}
-
-impl<'a> Expansion<'a> {
-    fn extent(&mut self, own: &Own<'a>, spread: usize) -> Result<Extent> {
-        let mut extent = own.extent;
-        for (name, level) in &own.spreads {
-            let inner = self.fragment(name, spread + 1)?;
-            extent.add(inner, *level);
-        }
-        Ok(extent)
-    }
-
-    /// The extent of a fragment that is spread within so many others; nothing of one that is not there.
-    fn fragment(&mut self, name: &'a Name, spread: usize) -> Result<Extent> {
-        if spread > NESTING {
-            return Err(too_deep());
-        }
-        match self.known.get(name) {
-            Some(Some(extent)) => return Ok(*extent),
-            Some(None) => {
-                return Err(Error::bad_input(format!(
-                    "the fragment `{}` contains itself: spread it where it does not",
-                    name.chars().take(60).collect::<String>()
-                )));
-            }
-            None => {}
-        }
-        let Some(own) = self.fragments.remove(name) else {
-            return Ok(Extent::default());
-        };
-        self.known.insert(name, None);
-        let extent = self.extent(&own, spread)?;
-        self.known.insert(name, Some(extent));
-        Ok(extent)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
 
-    use super::*;
+    use async_graphql::Variables;
+
+    use super::{
+        extent::{ALIASES, INTROSPECTIONS},
+        *,
+    };
 
     /// Whether a document that may be executed is one at all.
     fn checked(query: impl Into<String>) -> Result<bool> {
@@ -598,25 +275,6 @@ mod tests {
         let about = |times: usize| format!("{{{}}}", "__schema { a } ".repeat(times));
         assert_eq!(checked(about(INTROSPECTIONS)).ok(), Some(true));
         assert!(is_costly(about(INTROSPECTIONS + 1)));
-    }
-
-    #[test]
-    fn brackets_are_counted_where_they_are_brackets() {
-        for (text, most) in [
-            ("", 0),
-            ("{a{b}c{d(x:[1])}}", 4),
-            ("{}{}[]()", 1),
-            (r#"{a(x:"[[[[\"[[[[")}"#, 2),
-            (r#"{a(x:"""[[[[\"""[["[[""[[""")}"#, 2),
-            (r#"{a(x:"",y:"[[")}"#, 2),
-            ("{a # [[[[\n(x:[1])}", 3),
-            ("{a # [[[[\r(x:[1])}", 3),
-            ("}}}}{", 1),
-            ("{a(x:\"[[\n[[[[[\")}", 2),
-            (r#"{a(x:"\"#, 2),
-        ] {
-            assert_eq!(nesting(text), most, "{text}");
-        }
     }
 
     #[test]

@@ -14,3 +14,4 @@ pub mod order;
 pub mod schema;
 pub mod socket;
 pub mod spa;
+pub mod types;

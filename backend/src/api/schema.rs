@@ -192,7 +192,7 @@ pub async fn execute(
     );
     let mut response = run(schema, request, kind).await;
     if let Some(document) = &document {
-        Order::of(document, name.as_deref(), &chosen).apply(&mut response.data);
+        Order::of(document, name.as_deref(), &chosen).apply(&mut response);
     }
     response
 }
@@ -209,7 +209,7 @@ pub fn follow(
     );
     let ordered = schema.execute_stream(request).map(move |mut response| {
         if let Some(document) = &document {
-            Order::of(document, name.as_deref(), &chosen).apply(&mut response.data);
+            Order::of(document, name.as_deref(), &chosen).apply(&mut response);
         }
         response
     });
