@@ -6,6 +6,15 @@
   } catch {
     // Storage is forbidden here: the system's theme it is.
   }
+  // What whoever runs this says on top of the page: it is set without building the page anew.
+  const parsed = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+  const configuration = fetch("/config.json").then((answer) => answer.json());
+  Promise.all([configuration, parsed]).then(([{ notice }]) => {
+    if (!notice) return;
+    const place = document.getElementById("notice");
+    place.firstElementChild.textContent = notice;
+    place.hidden = false;
+  }).catch(() => {}); // Without it the page is whole.
   let started = false;
   const show = (id) => {
     const note = document.getElementById(id);

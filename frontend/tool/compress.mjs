@@ -11,7 +11,8 @@ const [brotli, deflate] = [promisify(brotliCompress), promisify(gzip)];
 
 const entries = await readdir(dist, { recursive: true, withFileTypes: true });
 const files = entries
-  .filter((entry) => entry.isFile() && !/\.(br|gz)$/.test(entry.name))
+  // What a deployment puts in the place of config.json has no compressed copy, and must not be outdone by one.
+  .filter((entry) => entry.isFile() && !/\.(br|gz)$|^config\.json$/.test(entry.name))
   .map((entry) => join(entry.parentPath, entry.name))
   .sort((one, other) => (one === join(dist, "index.html")) - (other === join(dist, "index.html")));
 

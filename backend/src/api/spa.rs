@@ -81,7 +81,7 @@ fn send(file: &str, headers: &HeaderMap) -> Response {
             not_found()
         };
     };
-    let page = file.ends_with(".html");
+    let page = file.ends_with(".html") || file == "config.json";
     let tag = format!("\"{}\"", hex(&Sha256::digest(&built.data)[..12]));
     let cache = if page {
         "no-cache"
