@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use sundial::{
     api::schema,
-    command::{apply, check, compact, import, migrate, say, serve, token},
+    command::{apply, check, compact, import, migrate, onboard, say, serve, tenant, token},
     config::{self, LogFormat, ServeConfig},
 };
 use tracing::{Level, Metadata};
@@ -40,6 +40,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Make tenants and access rules what a file says
     Apply(apply::Apply),
+    /// Print the file that makes a tenant on a cluster
+    Tenant(tenant::Tenant),
+    /// Give a tenant's namespace on a cluster what it logs in with
+    Onboard(onboard::Onboard),
     /// Create, list, rotate and revoke ingest tokens
     Token(token::Token),
     /// Make chunks of what was written; the server does it by itself
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
             Command::Serve(config) => serve::run(*config).await,
             Command::Migrate(command) => migrate::run(command).await,
             Command::Apply(command) => apply::run(command).await,
+            Command::Tenant(command) => tenant::run(command),
+            Command::Onboard(command) => onboard::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Compact(command) => compact::run(command).await,
             Command::Import(command) => import::run(command).await,

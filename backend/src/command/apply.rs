@@ -1,6 +1,9 @@
 //! `sundial apply`: tenants and access rules from a file that is kept in Git.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde::{Deserialize, Deserializer};
@@ -111,28 +114,66 @@ enum Role {
 /// [`Error::BadInput`] with the place in the file, [`Error::Conflict`] when a tenant would be left without an
 /// administrator, and what the database says.
 pub async fn run(command: Apply) -> Result<()> {
-    let place = command.file.display();
-    let text = std::fs::read_to_string(&command.file)
-        .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
-    let tenants = parse(&text).map_err(|error| {
-        // The parser begins with that word itself.
-        let error = error.strip_prefix("error: ").unwrap_or(&error);
-        Error::bad_input(format!("the file {place}: {error}"))
-    })?;
+    let tenants = read(&command.file)?;
     let pool = match command.dry_run {
         true => ready(open_existing(&command.database).await?).await?,
         false => open(&command.database).await?,
     };
-    let now = now();
+    if command.dry_run {
+        try_out(&pool, &tenants, command.force, true).await?;
+        say("nothing was written: this was a dry run")?;
+    } else {
+        write(&pool, &tenants, command.force).await?;
+    }
+    pool.close().await;
+    Ok(())
+}
+
+/// The tenants of a file.
+///
+/// # Errors
+/// [`Error::BadInput`] with the place in it.
+pub(super) fn read(file: &Path) -> Result<Vec<Wanted>> {
+    let place = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
+    parse(&text).map_err(|error| {
+        // The parser begins with that word itself.
+        let error = error.strip_prefix("error: ").unwrap_or(&error);
+        Error::bad_input(format!("the file {place}: {error}"))
+    })
+}
+
+/// Makes tenants and access rules what they shall be, and tells what that changes.
+///
+/// # Errors
+/// [`Error::Conflict`] when a tenant would be left without an administrator, unless `force` says that it may be; and what
+/// the database says.
+pub(super) async fn write(pool: &Pool, tenants: &[Wanted], force: bool) -> Result<()> {
+    try_out(pool, tenants, force, false).await?;
+    for tenant in tenants {
+        let (scope, outcome) = Outcome::of(pool, tenant, now()).await?;
+        if !force {
+            outcome
+                .change
+                .check_administrator(&tenant.slug, "`--force`")?;
+        }
+        scope.commit().await?;
+        outcome.tell(&tenant.slug)?;
+    }
+    Ok(())
+}
+
+/// Goes through it without a commit, so that no tenant changes where another one must not.
+async fn try_out(pool: &Pool, tenants: &[Wanted], force: bool, tell: bool) -> Result<()> {
     let mut stranded = Vec::new();
-    // Gone through without a commit first, so that no tenant changes where another one must not.
-    for tenant in &tenants {
-        let (scope, outcome) = Outcome::of(&pool, tenant, now).await?;
+    for tenant in tenants {
+        let (scope, outcome) = Outcome::of(pool, tenant, now()).await?;
         drop(scope);
-        if command.dry_run {
+        if tell {
             outcome.tell(&tenant.slug)?;
         }
-        if !command.force
+        if !force
             && let Err(error) = outcome
                 .change
                 .check_administrator(&tenant.slug, "`--force`")
@@ -140,26 +181,11 @@ pub async fn run(command: Apply) -> Result<()> {
             stranded.push(error.to_string());
         }
     }
-    if !stranded.is_empty() {
-        stranded.push("nothing was written".into());
-        return Err(Error::Conflict(stranded.join("\n")));
+    if stranded.is_empty() {
+        return Ok(());
     }
-    if command.dry_run {
-        say("nothing was written: this was a dry run")?;
-    } else {
-        for tenant in &tenants {
-            let (scope, outcome) = Outcome::of(&pool, tenant, now).await?;
-            if !command.force {
-                outcome
-                    .change
-                    .check_administrator(&tenant.slug, "`--force`")?;
-            }
-            scope.commit().await?;
-            outcome.tell(&tenant.slug)?;
-        }
-    }
-    pool.close().await;
-    Ok(())
+    stranded.push("nothing was written".into());
+    Err(Error::Conflict(stranded.join("\n")))
 }
 
 /// What applying does to one tenant.
@@ -255,14 +281,19 @@ fn quota_news(was: &tenant::Model, wanted: &Wanted) -> Vec<String> {
 }
 
 /// A tenant as it shall be, checked.
-struct Wanted {
-    slug: String,
+pub(super) struct Wanted {
+    pub(super) slug: String,
     name: String,
     group: String,
     environment: tenant::Environment,
     quota_points: Option<i64>,
     quota_bytes: Option<i64>,
     rules: Rules,
+}
+
+/// That a file of this text could be applied.
+pub(super) fn check(text: &str) -> Result<(), String> {
+    parse(text).map(|_| ())
 }
 
 fn parse(text: &str) -> Result<Vec<Wanted>, String> {

@@ -5,7 +5,9 @@ pub mod check;
 pub mod compact;
 pub mod import;
 pub mod migrate;
+pub mod onboard;
 pub mod serve;
+pub mod tenant;
 pub mod token;
 
 use std::io::{ErrorKind, Write};

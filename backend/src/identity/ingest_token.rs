@@ -156,6 +156,21 @@ pub async fn find_token(scope: &TenantScope<Admin>, id: i32) -> Result<ingest_to
     scope.token(id).await
 }
 
+/// The scope's tenant's token of this text, if it counts at `now`.
+///
+/// # Errors
+/// [`Error::Internal`] with the database's words.
+pub async fn known_token(
+    scope: &TenantScope<Admin>,
+    token: &SecretString,
+    now: i64,
+) -> Result<Option<ingest_token::Model>> {
+    let hash = hash(token);
+    let tokens = scope.tokens().await?.into_iter();
+    let mut counting = tokens.filter(|row| check(row, now).is_ok());
+    Ok(counting.find(|row| row.hash == hash))
+}
+
 /// Has the token numbered `id` refused from `now` on. Revoking twice is revoking once.
 ///
 /// # Errors

@@ -41,7 +41,8 @@ use url::Url;
 pub use crate::identity::{
     explain::{Facts, Hidden, MembershipFact, PersonFacts},
     ingest_token::{
-        MOST_TOKENS, TokenName, create_token, find_token, list_tokens, revoke_token, rotate_token,
+        MOST_TOKENS, TokenName, create_token, find_token, known_token, list_tokens, revoke_token,
+        rotate_token,
     },
     people::Lifetimes,
     proof::Proof,
