@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { request as open } from "node:http";
 import { after, before, test } from "node:test";
-import { isDeepStrictEqual } from "node:util";
 import { EVENTS_TYPE, Requests, envelope } from "./generate.mjs";
 import { CONTRACT, DEMO, PROD, Stage, TEST } from "./stage.mjs";
 
@@ -129,11 +128,9 @@ function faults(requests, drawn, sent, asker, reply) {
   try {
     const found = results(reply);
     for (const { data, errors = [] } of found) {
-      if (drawn.way === "valid" && drawn.roots.length && data && !errors.length) {
+      if (drawn.way === "valid" && drawn.roots.length && data) {
         const reference = JSON.stringify(requests.reference(drawn, data));
-        // Where fields depend on the type, they may come in the order of another type's.
-        const alike = drawn.document.includes("... on ") ? isDeepStrictEqual(JSON.parse(reference), { data }) : reference === JSON.stringify({ data });
-        hold(alike, `GraphQL makes of it ${reference.slice(0, 2_000)}`);
+        hold(reference === JSON.stringify({ data }), `GraphQL makes of it ${reference.slice(0, 2_000)}`);
       }
       hold(data !== undefined || errors.length > 0, "neither data nor errors");
       const known = ({ message, extensions }) => message && CODES.has(extensions?.code);
