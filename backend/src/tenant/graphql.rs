@@ -135,15 +135,16 @@ impl Tenant {
         self.scope.role().into()
     }
 
-    /// Which GitHub organisations and teams it is open to, by organisation and team: at most 200.
+    /// Which GitHub organisations and teams it is open to, by organisation and team: at most 200. Null, with an error, to
+    /// whoever is no administrator.
     #[graphql(
         directive = requires::apply(Role::Admin),
         complexity = "200 * child_complexity"
     )]
-    async fn access_rules(&self) -> Result<Vec<AccessRule>> {
+    async fn access_rules(&self) -> Result<Option<Vec<AccessRule>>> {
         let scope = self.scope.at_least::<Admin>()?;
         let rules = access::store::access_rules(&scope).await?;
-        Ok(rules.into_iter().map(AccessRule::from).collect())
+        Ok(Some(rules.into_iter().map(AccessRule::from).collect()))
     }
 
     /// The latest time of any point here; null while there is none, and to a token that is limited to some series.
@@ -214,16 +215,17 @@ impl Tenant {
         producer::graphql::page(&self.scope, first, after).await
     }
 
-    /// Ingest tokens, at most 500, the oldest first, those included that count no more.
+    /// Ingest tokens, at most 500, the oldest first, those included that count no more. Null, with an error, to
+    /// whoever is no administrator.
     #[graphql(
         directive = requires::apply(Role::Admin),
         complexity = "5 + 500 * child_complexity.max(1)"
     )]
-    async fn tokens(&self) -> Result<Vec<IngestToken>> {
-        all(&self.scope.at_least::<Admin>()?).await
+    async fn tokens(&self) -> Result<Option<Vec<IngestToken>>> {
+        all(&self.scope.at_least::<Admin>()?).await.map(Some)
     }
 
-    /// Who did what to the tenant, the newest first.
+    /// Who did what to the tenant, the newest first. Null, with an error, to whoever is no administrator.
     #[graphql(
         directive = requires::apply(Role::Admin),
         complexity = "5 + first.clamp(1, 500) as usize * child_complexity.max(1)"
@@ -233,8 +235,9 @@ impl Tenant {
         #[graphql(desc = "How many, at most 500.", default = 50)] first: i32,
         #[graphql(desc = "Go on behind this cursor, with the same filter.")] after: Option<String>,
         #[graphql(desc = "Only these.")] filter: Option<AuditFilter>,
-    ) -> Result<AuditEventConnection> {
-        page(&self.scope.at_least::<Admin>()?, first, after, filter).await
+    ) -> Result<Option<AuditEventConnection>> {
+        let scope = self.scope.at_least::<Admin>()?;
+        page(&scope, first, after, filter).await.map(Some)
     }
 }
 

@@ -31,6 +31,7 @@ on_both! {
     fields_come_in_the_order_of_the_question,
     what_is_skipped_leaves_what_it_stood_in,
     variables_that_are_not_given_have_their_defaults,
+    what_fails_is_null_or_what_holds_it_is,
     subscription_is_one_field,
 }
 
@@ -439,6 +440,46 @@ async fn variables_that_are_not_given_have_their_defaults(app: TestApp) {
     let body = json!({ "query": both, "operationName": "B" }).to_string();
     let answer = json_of(app.post(&app.prod, body).send().await.unwrap()).await;
     assert_eq!(answer["data"]["viewer"]["login"], "clock", "{answer}");
+}
+
+async fn what_fails_is_null_or_what_holds_it_is(app: TestApp) {
+    let write = |slug| {
+        format!(
+            "ingest(tenant: \"{slug}\", batches: [{{ series: \"a\", times: [1], values: [1] }}]) {{ points }}"
+        )
+    };
+    for (query, expected) in [
+        // A role keeps it closed, and nothing else with it.
+        (
+            format!("{{ tenant(slug: \"{PROD}\") {{ slug tokens {{ id }} name }} }}"),
+            json!({ "tenant": { "slug": PROD, "tokens": null, "name": PROD } }),
+        ),
+        // Null is not allowed there, nor in what holds it, but in what holds that.
+        (
+            format!(
+                "{{ serverTime: __typename tenant(slug: \"{PROD}\") {{ slug series(match: \"[\") {{ pageInfo {{ hasNextPage }} }} }} }}"
+            ),
+            json!({ "serverTime": "Query", "tenant": null }),
+        ),
+        (
+            format!(
+                "mutation {{ one: {} two: {} }}",
+                write(PROD),
+                write("other-g9-none")
+            ),
+            json!(null),
+        ),
+    ] {
+        let answer = app.ask(&app.prod, &query, json!({})).await;
+        assert_eq!(answer["data"], expected, "{answer}");
+        assert_eq!(
+            answer["errors"].as_array().map(Vec::len),
+            Some(1),
+            "{answer}"
+        );
+    }
+    // What was done is done.
+    assert_eq!(app.points(&app.prod, PROD).await.len(), 1);
 }
 
 async fn subscription_is_one_field(app: TestApp) {
