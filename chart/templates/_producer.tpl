@@ -10,7 +10,7 @@ containers:
     {{- with .Values.producer }}
     env:
       - { name: SUNDIAL_URL, value: "http://{{ include "sundial.name" (list $ "backend") }}:8080" }
-      - { name: SUNDIAL_TENANT, value: {{ $.Values.tenant }} }
+      - { name: SUNDIAL_TENANT, value: {{ .tenant | default $.Values.tenant }} }
       - { name: SUNDIAL_TOKEN_FILE, value: /etc/sundial/secret/token }
       - { name: SUNDIAL_NAME, value: {{ .name | quote }} }
       - { name: SUNDIAL_SCHEDULE, value: {{ .schedule | quote }} }
