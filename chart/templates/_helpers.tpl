@@ -8,7 +8,7 @@
 {{/* Labels that pods are found by; they never change. Takes a list: root, component. */}}
 {{- define "sundial.selector" -}}
 app.kubernetes.io/name: sundial
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -23,7 +23,7 @@ app.kubernetes.io/part-of: sundial
 {{/* name, namespace and labels of an object. Takes a list: root, component, and a name where it is not the component's. */}}
 {{- define "sundial.metadata" -}}
 name: {{ include "sundial.name" (list (index . 0) (last .)) }}
-namespace: {{ (index . 0).Release.Namespace }}
+namespace: {{ (index . 0).Release.Namespace | quote }}
 labels:
   {{- include "sundial.labels" . | nindent 2 }}
 {{- end }}
@@ -52,7 +52,7 @@ securityContext:
 {{- with .Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.nodeSelector }}
@@ -104,7 +104,7 @@ envFrom:
   - configMapRef: { name: {{ include "sundial.name" (list . "backend") }} }
 env:
   - name: SUNDIAL_DATABASE_URL
-    valueFrom: { secretKeyRef: { name: {{ .Values.secrets.backend }}, key: database-url } }
+    valueFrom: { secretKeyRef: { name: {{ .Values.secrets.backend | quote }}, key: database-url } }
 volumeMounts:
   - { name: secret, mountPath: /etc/sundial/secret, readOnly: true }
 {{- end }}
@@ -112,7 +112,7 @@ volumeMounts:
 {{/* A Secret as files that the group may read. Takes its name. */}}
 {{- define "sundial.secret" -}}
 - name: secret
-  secret: { secretName: {{ . }}, defaultMode: 0440 }
+  secret: { secretName: {{ . | quote }}, defaultMode: 0440 }
 {{- end }}
 
 {{/* Name of the Secret with the host's certificate. */}}

@@ -5,7 +5,7 @@
 {{- with .Values.networkPolicy.dns -}}
 - to:
     - namespaceSelector:
-        matchLabels: { kubernetes.io/metadata.name: {{ .namespace }} }
+        matchLabels: { kubernetes.io/metadata.name: {{ .namespace | quote }} }
       podSelector:
         matchLabels:
           {{- toYaml .podLabels | nindent 10 }}
@@ -20,7 +20,7 @@
 {{- $to := index . 1 -}}
 - to:
     {{- range $to.addresses }}
-    - ipBlock: { cidr: {{ . }} }
+    - ipBlock: { cidr: {{ . | quote }} }
     {{- else }}
     - ipBlock:
         cidr: 0.0.0.0/0
@@ -38,7 +38,7 @@
 {{- with .Values.database.namespace -}}
 - to:
     - namespaceSelector:
-        matchLabels: { kubernetes.io/metadata.name: {{ . }} }
+        matchLabels: { kubernetes.io/metadata.name: {{ . | quote }} }
   ports:
     - { protocol: TCP, port: {{ $.Values.database.port }} }
 {{- else -}}
@@ -50,7 +50,7 @@
 {{- define "sundial.ingress.proxies" -}}
 {{- with include "sundial.proxies" . -}}
 - namespaceSelector:
-    matchLabels: { kubernetes.io/metadata.name: {{ . }} }
+    matchLabels: { kubernetes.io/metadata.name: {{ . | quote }} }
 {{- end }}
 {{- end }}
 

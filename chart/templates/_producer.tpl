@@ -10,11 +10,11 @@ containers:
     {{- with .Values.producer }}
     env:
       - { name: SUNDIAL_URL, value: "http://{{ include "sundial.name" (list $ "backend") }}:8080" }
-      - { name: SUNDIAL_TENANT, value: {{ .tenant | default $.Values.tenant }} }
+      - { name: SUNDIAL_TENANT, value: {{ .tenant | default $.Values.tenant | quote }} }
       - { name: SUNDIAL_TOKEN_FILE, value: /etc/sundial/secret/token }
       - { name: SUNDIAL_NAME, value: {{ .name | quote }} }
       - { name: SUNDIAL_SCHEDULE, value: {{ .schedule | quote }} }
-      - { name: SUNDIAL_TIME_ZONE, value: {{ .timeZone }} }
+      - { name: SUNDIAL_TIME_ZONE, value: {{ .timeZone | quote }} }
       - { name: SUNDIAL_SOURCE, value: {{ .source }} }
       {{- if eq .source "prometheus" }}
       - { name: SUNDIAL_SCRAPE_URL, value: {{ .scrape.url | quote }} }
