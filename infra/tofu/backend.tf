@@ -1,5 +1,5 @@
 # The state lies in a bucket of Exoscale's object storage (SOS). The bucket has to be there before, with versioning on, so
-# that each earlier state can be had back; the README has the commands. The key comes from AWS_ACCESS_KEY_ID and
+# that each earlier state can be had back: the README has the commands. The key comes from AWS_ACCESS_KEY_ID and
 # AWS_SECRET_ACCESS_KEY, which take an Exoscale key.
 terraform {
   backend "s3" {

@@ -1,5 +1,5 @@
-# State and plans hold secrets: the kubeconfig and the keys for CI. They are encrypted before they leave this machine, so
-# that who reads the bucket reads nothing. Enforced: without the passphrase there is no plan, rather than one in plain text.
+# State and plans can hold an administrator's kubeconfig. They are encrypted before they leave this machine, so that who reads
+# the bucket reads nothing. Enforced: without the passphrase there is no plan, rather than one in plain text.
 terraform {
   encryption {
     key_provider "pbkdf2" "passphrase" {

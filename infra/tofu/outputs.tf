@@ -44,8 +44,7 @@ output "chart_database" {
   }
 }
 
-output "ci_keys" {
-  description = "Keys for the workflows that plan and apply."
-  value       = module.iam.keys
-  sensitive   = true
+output "ci_roles" {
+  description = "Roles of the keys with which workflows plan and apply."
+  value       = module.iam.roles
 }

@@ -22,7 +22,7 @@ variable "name" {
 }
 
 variable "state_bucket" {
-  description = "Bucket that holds the state, and nothing else: the keys for CI reach it whole."
+  description = "Bucket that holds the state, and nothing else: the roles for CI reach it whole."
   type        = string
   nullable    = false
 

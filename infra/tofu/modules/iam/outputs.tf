@@ -1,5 +1,4 @@
-output "keys" {
-  description = "Key and secret by what they are for: plan, apply."
-  value       = { for name, key in exoscale_iam_api_key.ci : name => { key = key.key, secret = key.secret } }
-  sensitive   = true
+output "roles" {
+  description = "Names of the roles by what they are for: plan, apply."
+  value       = { for name, role in exoscale_iam_role.ci : name => role.name }
 }

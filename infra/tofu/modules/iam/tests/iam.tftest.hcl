@@ -59,22 +59,15 @@ run "apply_cannot_end_or_open_what_holds_data" {
   }
 
   assert {
-    condition     = toset(local.operations.apply.iam) == toset(["get-api-key", "get-iam-role"])
+    condition     = toset(local.operations.apply.iam) == toset(["get-iam-role"])
     error_message = "the role of apply could make itself another"
   }
 }
 
-run "a_key_for_each_role" {
+run "roles_are_named_after_what_they_do" {
   assert {
-    condition     = alltrue([for name, key in exoscale_iam_api_key.ci : key.role_id == exoscale_iam_role.ci[name].id])
-    error_message = "a key has another role"
-  }
-
-  assert {
-    condition = jsonencode(output.keys) == jsonencode({
-      for name, key in exoscale_iam_api_key.ci : name => { key = key.key, secret = key.secret }
-    })
-    error_message = "the keys are not handed on"
+    condition     = output.roles["plan"] == "sundial-plan" && output.roles["apply"] == "sundial-apply"
+    error_message = "the roles have other names"
   }
 }
 
