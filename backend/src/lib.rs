@@ -153,6 +153,7 @@ pub fn app(app: App) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
         .route("/graphql", any(graphql))
         .route("/export/{*file}", get(export::answer))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(middleware::map_request(encoding))
         .layer(CompressionLayer::new())
         .layer(option_layer(other_sites(&app.origins)))
         .with_state(app);
@@ -182,6 +183,16 @@ fn other_sites(origins: &[HeaderValue]) -> Option<CorsLayer> {
         .expose_headers([header::RETRY_AFTER, header::ETAG])
         .max_age(Duration::from_secs(3600));
     Some(layer)
+}
+
+/// Codings mean the same in capitals (RFC 9110, section 8.4.1), which the layer that undoes them does not know.
+async fn encoding(mut request: Request) -> Request {
+    if let Some(coding) = request.headers_mut().get_mut(header::CONTENT_ENCODING)
+        && let Ok(small) = HeaderValue::from_bytes(&coding.as_bytes().to_ascii_lowercase())
+    {
+        *coding = small;
+    }
+    request
 }
 
 async fn graphql(State(app): State<App>, request: Request) -> Response {

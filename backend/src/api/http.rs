@@ -112,7 +112,8 @@ async fn handle(
     }
     match *method {
         Method::POST => check_content_type(headers)?,
-        Method::GET => {}
+        // Of the second, only the headers are sent.
+        Method::GET | Method::HEAD => {}
         _ => {
             return Err((
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -132,13 +133,14 @@ async fn handle(
             ),
         ));
     }
-    let may_keep = method == Method::GET && media != Media::Events && !proof.is_cookie();
+    let reads = method != Method::POST;
+    let may_keep = reads && media != Media::Events && !proof.is_cookie();
     let asker = admit(app, address, proof).await.map_err(refused)?;
     // Whose proof does not count is told that, and not what else is amiss.
     let instead = |other: Refused| asker.refusal().cloned().map_or(other, refused);
     // Kept until the answer is there.
     let large;
-    let (params, bytes) = if method == Method::GET {
+    let (params, bytes) = if reads {
         let query = parts.uri.query().unwrap_or_default();
         large = None;
         (parse_query_string(query).map_err(instead)?, 0)
@@ -180,7 +182,7 @@ async fn handle(
         None => OperationType::Query,
     };
     match operation {
-        OperationType::Mutation if method == Method::GET => {
+        OperationType::Mutation if reads => {
             return Err((
                 StatusCode::METHOD_NOT_ALLOWED,
                 Error::bad_input("mutations need POST"),

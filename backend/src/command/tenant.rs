@@ -54,8 +54,8 @@ struct New {
     schedule: String,
 }
 
-/// Longest slug whose database role has a name that PostgreSQL takes.
-const SLUG: usize = 49;
+/// Longest slug whose CronJob, `onboard-SLUG`, has a name that Kubernetes takes (52), and PostgreSQL its role (57).
+const SLUG: usize = 44;
 
 /// Runs the command.
 ///
@@ -70,7 +70,7 @@ fn file(new: &New) -> Result<String> {
     let slug = &new.slug;
     if slug.len() > SLUG {
         return Err(Error::bad_input(format!(
-            "`{slug}` is longer than {SLUG} characters, which the database's role is named by"
+            "`{slug}` is longer than {SLUG} characters, which objects of the cluster are named by"
         )));
     }
     let ends = [("-prod", "PROD"), ("-test", "TEST")];
@@ -186,7 +186,7 @@ mod tests {
         let refusal = |new: New| file(&new).expect_err("refuses").to_string();
         assert!(refusal(new("g2")).contains("--group"));
         assert!(refusal(new("G2-prod")).contains("is no slug"));
-        assert!(refusal(new(&format!("{}-prod", "a".repeat(45)))).contains("longer than 49"));
+        assert!(refusal(new(&format!("{}-prod", "a".repeat(45)))).contains("longer than 44"));
         assert!(
             refusal(New {
                 host: "https://g2.example.org".into(),

@@ -147,8 +147,17 @@ async fn query_by_get_is_answered(app: TestApp) {
         )
         .append_pair("variables", &json!({ "slug": PROD }).to_string());
     let request = app.http.get(url).bearer_auth(&app.prod);
-    let answer = json_of(request.send().await.unwrap()).await;
+    let asked = request.try_clone().unwrap().send().await.unwrap();
+    let length = asked.headers()["content-length"].clone();
+    let answer = json_of(asked).await;
     assert_eq!(answer, json!({ "data": { "tenant": { "slug": PROD } } }));
+    let mut head = request.build().unwrap();
+    *head.method_mut() = Method::HEAD;
+    let head = app.http.execute(head).await.unwrap();
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-length"]),
+        (200, &length)
+    );
 }
 
 async fn other_methods_and_media_are_refused(app: TestApp) {
