@@ -1,0 +1,89 @@
+{{/* The tenant's host, which must be one that gateway and certificate are there for. */}}
+{{- define "tenant.host" -}}
+{{- if ne (regexReplaceAll "^[^.]+\\." .Values.host "") .Values.domain -}}
+{{- fail (printf "host %s is not one label below %s: neither the gateway nor its certificate serve it" .Values.host .Values.domain) -}}
+{{- end -}}
+{{- .Values.host -}}
+{{- end -}}
+
+{{- define "tenant.labels" -}}
+app.kubernetes.io/name: sundial
+app.kubernetes.io/instance: {{ .Values.slug }}
+app.kubernetes.io/part-of: sundial
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+sundial.io/tenant: {{ .Values.slug }}
+{{- end -}}
+
+{{- define "tenant.image" -}}
+{{- with .Values.images.backend -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}
+{{- else }}{{ .repository }}:{{ required "images.backend has neither digest nor tag: the environment's file names one" .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What `sundial onboard` is given: the tenant's part of its file. */}}
+{{- define "tenant.file" -}}
+{{- $tenant := pick .Values "slug" "name" "group" "environment" "access" -}}
+{{- with .Values.quota -}}
+{{- /* Helm reads numbers as fractions and would write 1e+08. */ -}}
+{{- $quota := dict -}}
+{{- range $what, $most := . }}{{ $_ := set $quota $what (int64 $most) }}{{ end -}}
+{{- $_ := set $tenant "quota" $quota -}}
+{{- end -}}
+{{- dict "tenants" (list $tenant) | toYaml -}}
+{{- end -}}
+
+{{/* The pod that onboards, for the Job and the CronJob alike. */}}
+{{- define "tenant.onboarding" -}}
+metadata:
+  labels:
+    {{- include "tenant.labels" . | nindent 4 }}
+    app.kubernetes.io/component: onboarding
+spec:
+  restartPolicy: Never
+  serviceAccountName: onboard-{{ .Values.slug }}
+  # It writes the two Secrets by the Kubernetes API.
+  automountServiceAccountToken: true
+  enableServiceLinks: false
+  {{- with .Values.images.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 65532
+    runAsGroup: 65532
+    fsGroup: 65532
+    seccompProfile: { type: RuntimeDefault }
+  containers:
+    - name: onboard
+      image: {{ include "tenant.image" . }}
+      imagePullPolicy: {{ .Values.images.pullPolicy }}
+      args: [onboard, /etc/sundial/tenant/tenants.yaml, --namespace, {{ .Values.slug }}]
+      env:
+        - name: SUNDIAL_DATABASE_URL
+          valueFrom: { secretKeyRef: { name: sundial-owner, key: database-url } }
+        - { name: SUNDIAL_DATABASE_CA_FILE, value: /etc/sundial/secret/database-ca.crt }
+        - { name: SUNDIAL_ONBOARDING_KEY_FILE, value: /etc/sundial/secret/onboarding-key }
+        - { name: SUNDIAL_GITHUB_CLIENT_SECRET_FILE, value: /etc/sundial/secret/github-client-secret }
+        - { name: SUNDIAL_GITHUB_WEBHOOK_SECRET_FILE, value: /etc/sundial/secret/github-webhook-secret }
+        - { name: SUNDIAL_LOG_FORMAT, value: json }
+      resources:
+        requests: { cpu: 50m, memory: 64Mi }
+        limits: { cpu: 500m, memory: 256Mi }
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: { drop: [ALL] }
+      volumeMounts:
+        - { name: tenant, mountPath: /etc/sundial/tenant, readOnly: true }
+        - { name: secret, mountPath: /etc/sundial/secret, readOnly: true }
+  volumes:
+    - name: tenant
+      configMap: { name: onboard-{{ .Values.slug }} }
+    - name: secret
+      secret: { secretName: sundial-owner, defaultMode: 0440 }
+{{- end -}}
