@@ -83,8 +83,8 @@ class Tree:
         command += ["--namespace", namespace, "--kube-version", "1.34.0"]
         for file in options.get("valueFiles", []):
             command += ["--values", str(self.root / file.lstrip("/"))]
-        values = self.output / "values"
-        values.write_text(yaml.safe_dump(options.get("valuesObject", {})))
+        values = self.output / f"{name}.values"
+        values.write_text(options.get("values") or yaml.safe_dump(options.get("valuesObject", {})))
         command += ["--values", str(values)]
         for parameter in options.get("parameters", []):
             value = parameter["value"]

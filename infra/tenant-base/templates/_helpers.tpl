@@ -1,17 +1,17 @@
 {{/* The tenant's host, which must be one that gateway and certificate are there for. */}}
 {{- define "tenant.host" -}}
-{{- if ne (regexReplaceAll "^[^.]+\\." .Values.host "") .Values.domain -}}
-{{- fail (printf "host %s is not one label below %s: neither the gateway nor its certificate serve it" .Values.host .Values.domain) -}}
+{{- if ne (regexReplaceAll "^[^.]+\\." .Values.tenant.host "") .Values.domain -}}
+{{- fail (printf "host %s is not one label below %s: neither the gateway nor its certificate serve it" .Values.tenant.host .Values.domain) -}}
 {{- end -}}
-{{- .Values.host -}}
+{{- .Values.tenant.host -}}
 {{- end -}}
 
 {{- define "tenant.labels" -}}
 app.kubernetes.io/name: sundial
-app.kubernetes.io/instance: {{ .Values.slug }}
+app.kubernetes.io/instance: {{ .Values.tenant.slug }}
 app.kubernetes.io/part-of: sundial
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-sundial.io/tenant: {{ .Values.slug }}
+sundial.io/tenant: {{ .Values.tenant.slug }}
 {{- end -}}
 
 {{- define "tenant.image" -}}
@@ -24,8 +24,8 @@ sundial.io/tenant: {{ .Values.slug }}
 
 {{/* What `sundial onboard` is given: the tenant's part of its file. */}}
 {{- define "tenant.file" -}}
-{{- $tenant := pick .Values "slug" "name" "group" "environment" "access" -}}
-{{- with .Values.quota -}}
+{{- $tenant := pick .Values.tenant "slug" "name" "group" "environment" "access" -}}
+{{- with .Values.tenant.quota -}}
 {{- /* Helm reads numbers as fractions and would write 1e+08. */ -}}
 {{- $quota := dict -}}
 {{- range $what, $most := . }}{{ $_ := set $quota $what (int64 $most) }}{{ end -}}
@@ -42,7 +42,7 @@ metadata:
     app.kubernetes.io/component: onboarding
 spec:
   restartPolicy: Never
-  serviceAccountName: onboard-{{ .Values.slug }}
+  serviceAccountName: onboard-{{ .Values.tenant.slug }}
   # It writes the two Secrets by the Kubernetes API.
   automountServiceAccountToken: true
   enableServiceLinks: false
@@ -62,7 +62,7 @@ spec:
     - name: onboard
       image: {{ include "tenant.image" . }}
       imagePullPolicy: {{ .Values.images.pullPolicy }}
-      args: [onboard, /etc/sundial/tenant/tenants.yaml, --namespace, {{ .Values.slug }}]
+      args: [onboard, /etc/sundial/tenant/tenants.yaml, --namespace, {{ .Values.tenant.slug }}]
       env:
         - name: SUNDIAL_DATABASE_URL
           valueFrom: { secretKeyRef: { name: sundial-owner, key: database-url } }
@@ -72,8 +72,8 @@ spec:
         - { name: SUNDIAL_GITHUB_WEBHOOK_SECRET_FILE, value: /etc/sundial/secret/github-webhook-secret }
         - { name: SUNDIAL_LOG_FORMAT, value: json }
       resources:
-        requests: { cpu: 50m, memory: 64Mi }
-        limits: { cpu: 500m, memory: 256Mi }
+        requests: { cpu: 50m, memory: 64Mi, ephemeral-storage: 16Mi }
+        limits: { memory: 256Mi, ephemeral-storage: 64Mi }
       securityContext:
         allowPrivilegeEscalation: false
         readOnlyRootFilesystem: true
@@ -83,7 +83,7 @@ spec:
         - { name: secret, mountPath: /etc/sundial/secret, readOnly: true }
   volumes:
     - name: tenant
-      configMap: { name: onboard-{{ .Values.slug }} }
+      configMap: { name: onboard-{{ .Values.tenant.slug }} }
     - name: secret
       secret: { secretName: sundial-owner, defaultMode: 0440 }
 {{- end -}}

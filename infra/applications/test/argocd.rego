@@ -1,0 +1,60 @@
+# What holds for Argo CD's own settings, all of its manifests together.
+package main
+
+objects contains object if some {"contents": object} in input
+
+settings[object.metadata.name] := object.data if {
+	some object in objects
+	object.kind == "ConfigMap"
+}
+
+deny contains "policy.default is not empty: whoever signs in would have a role" if {
+	not settings["argocd-rbac-cm"]["policy.default"] == ""
+}
+
+deny contains msg if {
+	some line in split(settings["argocd-rbac-cm"]["policy.csv"], "\n")
+	line != ""
+	not regex.match(`^(g, [a-z0-9-]+:[a-z0-9_-]+, role:[a-z]+|p, role:[a-z]+, .*)$`, line)
+	msg := sprintf("policy.csv: `%s` gives a role to what is no team: ORGANISATION:TEAM", [line])
+}
+
+deny contains "admin.enabled is not false: a password would do everything" if {
+	not settings["argocd-cm"]["admin.enabled"] == "false"
+}
+
+deny contains msg if {
+	some name, _ in settings["argocd-cm"]
+	startswith(name, "accounts.")
+	msg := sprintf("%s: there are no local users", [name])
+}
+
+deny contains "dex.config holds a secret: refer to one, $NAME:KEY" if {
+	dex := yaml.unmarshal(settings["argocd-cm"]["dex.config"])
+	some connector in dex.connectors
+	not regex.match(`^\$[a-z-]+:[a-z-]+$`, connector.config.clientSecret)
+}
+
+deny contains "dex.config does not name groups by the slugs of the teams that count" if {
+	dex := yaml.unmarshal(settings["argocd-cm"]["dex.config"])
+	some connector in dex.connectors
+	not {"teamNameField": "slug", "loadAllGroups": false} == object.filter(connector.config, ["teamNameField", "loadAllGroups"])
+}
+
+deny contains "dex.config names no organisation: all of GitHub could sign in" if {
+	dex := yaml.unmarshal(settings["argocd-cm"]["dex.config"])
+	some connector in dex.connectors
+	count(object.get(connector.config, "orgs", [])) == 0
+}
+
+deny contains "Applications are not judged: waves would not wait for each other" if {
+	not settings["argocd-cm"]["resource.customizations.health.argoproj.io_Application"]
+}
+
+deny contains "more than the gateway reaches Argo CD's server" if {
+	some object in objects
+	object.kind == "NetworkPolicy"
+	object.metadata.name == "argocd-server-network-policy"
+	some rule in object.spec.ingress
+	not rule.from == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "nginx-gateway"}}}]
+}

@@ -1,0 +1,105 @@
+"""Sees that tenants' files are refused as they must be, each in words that help: SCHEMA VALUES-SCHEMA TENANT.
+
+TENANT is a file that is right; each case below is it with one thing changed.
+"""
+
+import copy
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import yaml
+
+from collisions import collisions
+
+ADMIN = {"organization": "mcce", "team": "g1-admins", "role": "ADMIN"}
+
+# What one file can't be, and words of the refusal. None takes a key away.
+FILES = [
+    ({"slug": None}, "'slug' is a required property"),
+    ({"slug": "Mcce"}, "'Mcce' does not match"),
+    # A namespace can't be called that, and the role of mcce-g1 would be its role too.
+    ({"slug": "mcce_g1"}, "'mcce_g1' does not match"),
+    ({"slug": "mcce-"}, "'mcce-' does not match"),
+    ({"slug": "m" * 45}, "is too long"),
+    # Its Application would be the base of the tenant mcce.
+    ({"slug": "mcce-base"}, "'mcce-base' should not be valid under {'pattern': '-base$'}"),
+    ({"slug": "kube-system"}, "'kube-system' should not be valid under {'pattern': '^kube-'}"),
+    ({"slug": "argocd"}, "'argocd' should not be valid under {'enum'"),
+    # sundial_owner may be the owner's own role.
+    ({"slug": "owner"}, "'owner' should not be valid under {'enum'"),
+    ({"name": " "}, "' ' does not match"),
+    ({"group": "MCCE 1"}, "'MCCE 1' does not match"),
+    ({"environment": "STAGE"}, "'STAGE' is not one of ['PROD', 'TEST']"),
+    ({"host": "https://a.sundial.example.org"}, "does not match"),
+    ({"host": "localhost"}, "'localhost' does not match"),
+    ({"access": []}, "[] should be non-empty"),
+    ({"access": [ADMIN | {"role": "VIEWER"}]}, "are valid under the given schema"),
+    ({"access": [ADMIN, ADMIN | {"role": "OWNER"}]}, "'OWNER' is not one of ['VIEWER', 'EDITOR', 'ADMIN']"),
+    ({"access": [ADMIN, ADMIN | {"team": "mcce/g1"}]}, "'mcce/g1' does not match"),
+    ({"access": [ADMIN, ADMIN | {"user": "ada"}]}, "('user' was unexpected)"),
+    ({"quota": {"points": -1}}, "-1 is less than the minimum of 0"),
+    ({"quota": {"bytes": "1 GB"}}, "'1 GB' is not of type 'integer'"),
+    ({"resources": "huge"}, "'huge' is not one of ['small', 'medium', 'large']"),
+    ({"producer": {"schedule": "* * * * * *"}}, "'* * * * * *' does not match"),
+    ({"producer": {"timeZone": "UTC+1 hour"}}, "'UTC+1 hour' does not match"),
+    ({"replicas": 3}, "('replicas' was unexpected)"),
+    # A tenant that names its own repository would choose what runs.
+    ({"repository": "https://example.org/x.git"}, "('repository' was unexpected)"),
+]
+
+# What a file can't be beside the right one: its name, what is changed, words of the refusal.
+COLLISIONS = [
+    ("other.yaml", {}, "other.yaml: it holds the tenant {slug}: name it {slug}.yaml"),
+    ("{slug}.yml", {}, "{slug}.yml: it holds the tenant {slug}"),
+    ("other.yaml", {}, "the slug {slug} is that of"),
+    ("other.yaml", {"slug": "other"}, "other.yaml: the host {host} is that of {slug}.yaml already"),
+    ("other.yaml", {"slug": "other", "host": "{HOST}"}, "the host {host} is that of"),
+    ("other.yaml", {"slug": "{under}", "host": "b.example.org"}, "the database role {role} is that of {slug}.yaml already"),
+]
+
+
+def changed(tenant, changes):
+    tenant = copy.deepcopy(tenant) | changes
+    return {key: value for key, value in tenant.items() if value is not None}
+
+
+def main(schema, values_schema, right):
+    tenant = yaml.safe_load(right.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for at, (changes, _) in enumerate(FILES):
+            (folder / f"{at}.yaml").write_text(yaml.safe_dump(changed(tenant, changes)))
+        command = ["check-jsonschema", "--output-format", "json", "--schemafile", schema, *folder.glob("*.yaml")]
+        told = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+        for at, (changes, words) in enumerate(FILES):
+            name = str(folder / f"{at}.yaml")
+            messages = [f"{one['path']}: {one['message']}" for one in told["errors"] if one["filename"] == name]
+            if not any(words in message for message in messages):
+                sys.exit(f"{changes}: no refusal says {words!r}, but {messages}")
+    print(f"{len(FILES)} tenants' files are refused for what they hold")
+
+    slug = tenant["slug"]
+    known = {"slug": slug, "host": tenant["host"], "HOST": tenant["host"].upper()}
+    known |= {"under": slug.replace("-", "_"), "role": "sundial_" + slug.replace("-", "_")}
+    for name, changes, words in COLLISIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / f"{slug}.yaml").write_text(right.read_text())
+            changes = {key: value.format(**known) for key, value in changes.items()}
+            (folder / name.format(**known)).write_text(yaml.safe_dump(changed(tenant, changes)))
+            told = list(collisions(folder))
+            if not any(words.format(**known) in one for one in told):
+                sys.exit(f"{name} with {changes}: no refusal says {words.format(**known)!r}, but {told}")
+    print(f"{len(COLLISIONS)} are refused for what they share with another")
+
+    # Argo CD does not know tenant.schema.json: the chart that takes the file must be as strict.
+    given, taken = (json.loads(file.read_text()) for file in (schema, values_schema))
+    if taken["properties"]["tenant"] != {key: value for key, value in given.items() if key not in ("$schema", "title")}:
+        sys.exit(f"{values_schema}: `tenant` is not what {schema} says: please copy it")
+
+
+if __name__ == "__main__":
+    main(*map(pathlib.Path, sys.argv[1:]))
