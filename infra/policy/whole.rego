@@ -3,7 +3,7 @@
 #     conftest test --policy infra/policy --namespace whole --combine FILE...
 package whole
 
-objects contains object if some {"contents": object} in input
+objects contains file.contents if some file in input
 
 deny contains msg if {
 	some namespace in objects

@@ -11,7 +11,7 @@ deny := {
 
 quota := {"kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "t"}}
 
-told(objects) := messages if messages := whole.deny with input as [{"contents": object} | some object in objects]
+told(objects) := messages if messages := whole.deny with input as [{"path": "made.yaml", "contents": object} | some object in objects]
 
 test_whole_namespace_passes if count(told([namespace, deny, quota])) == 0
 

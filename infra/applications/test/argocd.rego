@@ -1,7 +1,7 @@
 # What holds for Argo CD's own settings, all of its manifests together.
 package main
 
-objects contains object if some {"contents": object} in input
+objects contains file.contents if some file in input
 
 settings[object.metadata.name] := object.data if {
 	some object in objects
