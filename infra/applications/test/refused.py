@@ -1,6 +1,6 @@
-"""Sees that tenants' files are refused as they must be, each in words that help: SCHEMA VALUES-SCHEMA TENANT.
+"""Sees that tenants' files are refused as they must be, each in words that help: SCHEMA VALUES-SCHEMA TENANT ROOT.
 
-TENANT is a file that is right; each case below is it with one thing changed.
+TENANT is a file that is right; each case below is it with one thing changed. ROOT is what the root application makes.
 """
 
 import copy
@@ -26,7 +26,7 @@ FILES = [
     ({"slug": "m" * 45}, "is too long"),
     # Its Application would be the base of the tenant mcce.
     ({"slug": "mcce-base"}, "'mcce-base' should not be valid under {'pattern': '-base$'}"),
-    ({"slug": "kube-system"}, "'kube-system' should not be valid under {'pattern': '^kube-'}"),
+    ({"slug": "kube-system"}, "'kube-system' should not be valid under {'pattern': '^(kube|calico)-'}"),
     ({"slug": "argocd"}, "'argocd' should not be valid under {'enum'"),
     # sundial_owner may be the owner's own role.
     ({"slug": "owner"}, "'owner' should not be valid under {'enum'"),
@@ -66,7 +66,7 @@ def changed(tenant, changes):
     return {key: value for key, value in tenant.items() if value is not None}
 
 
-def main(schema, values_schema, right):
+def main(schema, values_schema, right, root):
     tenant = yaml.safe_load(right.read_text())
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -99,6 +99,12 @@ def main(schema, values_schema, right):
     given, taken = (json.loads(file.read_text()) for file in (schema, values_schema))
     if taken["properties"]["tenant"] != {key: value for key, value in given.items() if key not in ("$schema", "title")}:
         sys.exit(f"{values_schema}: `tenant` is not what {schema} says: please copy it")
+
+    # A tenant that is called as something of the platform's would take its namespace, or its Application.
+    refused = given["properties"]["slug"]["allOf"][0]["not"]["enum"]
+    for document in yaml.safe_load_all(root.read_text()):
+        if document["kind"] in ("Application", "Namespace") and document["metadata"]["name"] not in refused:
+            sys.exit(f"{schema}: a tenant may be called {document['metadata']['name']}: please refuse that")
 
 
 if __name__ == "__main__":

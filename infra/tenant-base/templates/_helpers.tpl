@@ -3,6 +3,9 @@
 {{- if ne (regexReplaceAll "^[^.]+\\." .Values.tenant.host "") .Values.domain -}}
 {{- fail (printf "host %s is not one label below %s: neither the gateway nor its certificate serve it" .Values.tenant.host .Values.domain) -}}
 {{- end -}}
+{{- if eq .Values.tenant.host (printf "argocd.%s" .Values.domain) -}}
+{{- fail (printf "host %s is Argo CD's own" .Values.tenant.host) -}}
+{{- end -}}
 {{- .Values.tenant.host -}}
 {{- end -}}
 
@@ -70,7 +73,6 @@ spec:
         - { name: SUNDIAL_ONBOARDING_KEY_FILE, value: /etc/sundial/secret/onboarding-key }
         - { name: SUNDIAL_GITHUB_CLIENT_SECRET_FILE, value: /etc/sundial/secret/github-client-secret }
         - { name: SUNDIAL_GITHUB_WEBHOOK_SECRET_FILE, value: /etc/sundial/secret/github-webhook-secret }
-        - { name: SUNDIAL_LOG_FORMAT, value: json }
       resources:
         requests: { cpu: 50m, memory: 64Mi, ephemeral-storage: 16Mi }
         limits: { memory: 256Mi, ephemeral-storage: 64Mi }
