@@ -1,4 +1,4 @@
-"""Renders all that Argo CD would: ROOT OUTPUT, where ROOT is a checkout.
+"""Renders all that Argo CD would: ROOT OUTPUT, where ROOT is a checkout. Needs helm, and ./expand, on PATH.
 
 It begins with the Application in infra/bootstrap/root.yaml and follows what that makes: Applications, and what the
 ApplicationSet expands to. OUTPUT/NAME.yaml is what an Application makes; those from elsewhere are left alone. What a
