@@ -1,9 +1,10 @@
 //! The database connection, private to the guard.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    Statement, TransactionTrait,
     sqlx::{
         self,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -17,7 +18,7 @@ use crate::{
     error::{Error, Result},
     guard::{
         AtLeast, Editor, Principal, Role, Snapshot, TenantScope,
-        scope::{enter, named},
+        scope::{ALONE, enter, named},
         share::{Long, Shares},
         transaction::{Access, Transaction},
         url,
@@ -50,6 +51,23 @@ pub enum Backend {
     Sqlite,
     /// Production; row-level security is the second fence.
     Postgres,
+}
+
+/// What keeps other programs from changing the tables, for as long as it is held.
+#[expect(dead_code, reason = "it is held to be dropped")]
+enum Alone {
+    Transaction(DatabaseTransaction),
+    File(Option<File>),
+}
+
+/// Locks the file at `path`, whatever SQLite does with it. Windows would keep SQLite out as well.
+fn lock(path: &Path) -> std::io::Result<Option<File>> {
+    if cfg!(windows) || is_in_memory(path) {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    file.lock()?;
+    Ok(Some(file))
 }
 
 /// Makes the file at `path`, unless it is there, as one that nobody else on the machine can read. What SQLite puts beside
@@ -212,7 +230,24 @@ impl Pool {
     /// # Errors
     /// [`Error::Internal`] with the database's words.
     pub async fn migrate_up(&self) -> Result<()> {
+        let _alone = self.alone().await?;
         Ok(Migrator::up(self.connection(), None).await?)
+    }
+
+    /// Waits until no other program changes the tables, which two at once would each make.
+    async fn alone(&self) -> Result<Alone> {
+        if self.backend() == Backend::Postgres {
+            let transaction = self.connection().begin().await?;
+            let lock = format!("SELECT pg_advisory_xact_lock({ALONE}, 0)");
+            transaction.execute_unprepared(&lock).await?;
+            return Ok(Alone::Transaction(transaction));
+        }
+        let pool = self.connection().get_sqlite_connection_pool();
+        let path = pool.connect_options().get_filename().to_owned();
+        let locked = tokio::task::spawn_blocking(move || lock(&path)).await;
+        let locked = locked.map_err(|error| Error::internal("waiting for a file", error))?;
+        let file = locked.map_err(|error| Error::internal("locking the database's file", error))?;
+        Ok(Alone::File(file))
     }
 
     /// Takes back the last `steps` changes, with the data in what they created.
@@ -220,6 +255,7 @@ impl Pool {
     /// # Errors
     /// [`Error::Internal`] with the database's words.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
+        let _alone = self.alone().await?;
         Ok(Migrator::down(self.connection(), Some(steps)).await?)
     }
 

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// The first half of the number of an advisory lock, of which a tenant's is the second: "SDL" in ASCII.
-const ALONE: i32 = 0x53_44_4c;
+/// The first half of the number of an advisory lock, of which a tenant's is the second, or 0 for the tables: "SDL" in ASCII.
+pub(in crate::guard) const ALONE: i32 = 0x53_44_4c;
 
 /// A principal inside one tenant, with at least the role `R`.
 ///

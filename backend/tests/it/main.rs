@@ -110,6 +110,8 @@ mod leak;
 mod limit;
 mod live;
 #[cfg(not(feature = "filterless"))]
+mod migrate;
+#[cfg(not(feature = "filterless"))]
 mod plan;
 mod read;
 mod refusal;
