@@ -1,6 +1,10 @@
 //! `sundial token`: ingest tokens, for the first administrator and for scripts.
 
-use std::io::Write;
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -54,6 +58,9 @@ enum Action {
         /// Limited to these series, `clock.*` say; may be given several times [default: all series]
         #[arg(long, value_name = "PATTERN")]
         series: Vec<String>,
+        /// Write it to this file, for its owner alone; where one is there that is not empty, none is made
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// List the tenant's tokens
     List {
@@ -106,8 +113,22 @@ pub async fn run(command: Token) -> Result<()> {
     let expiry = |days: Option<i64>| days.map(|days| now + days * DAY);
     match command.action {
         Action::Create {
-            name, days, series, ..
+            name,
+            days,
+            series,
+            file,
+            ..
         } => {
+            let holds = |file: &PathBuf| file.metadata().is_ok_and(|known| known.len() > 0);
+            if let Some(file) = file.as_ref().filter(|file| holds(file)) {
+                drop(scope);
+                say(format_args!(
+                    "{} is there: no token was made",
+                    file.display()
+                ))?;
+                pool.close().await;
+                return Ok(());
+            }
             let name = TokenName::try_from(name)?;
             let limit = (!series.is_empty()).then(|| patterns(&series));
             let limit = limit.transpose()?;
@@ -115,7 +136,10 @@ pub async fn run(command: Token) -> Result<()> {
                 create_token(&scope, &name, limit.as_deref(), expiry(days), now).await?;
             let made = find_token(&scope, id).await?;
             scope.commit().await?;
-            show(&made, &token)?;
+            match file {
+                Some(file) => keep(&made, &token, &file)?,
+                None => show(&made, &token)?,
+            }
         }
         Action::List { .. } => {
             let tokens = list_tokens(&scope).await?;
@@ -174,6 +198,27 @@ fn absent(error: Error, id: i32, scope: &TenantScope<Admin>) -> Error {
         )),
         other => other,
     }
+}
+
+/// Writes a token to a file of its owner's.
+fn keep(made: &ingest_token::Model, token: &SecretString, file: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(file)
+        .and_then(|mut file| writeln!(file, "{}", token.expose_secret()));
+    let (id, place) = (made.id, file.display());
+    written.map_err(|error| {
+        Error::Conflict(format!(
+            "token {id} was made and could not be written to {place} ({error}): revoke it, and make another"
+        ))
+    })?;
+    say(format_args!(
+        "token {id}, expires {}, is in {place}",
+        time(made.expires_at)
+    ))
 }
 
 /// Prints a token, which nobody can see a second time.

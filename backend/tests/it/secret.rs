@@ -581,7 +581,33 @@ impl World {
         if self.url.scheme() == "postgres" {
             all += &self.bound_role().await;
         }
+        all += &self.kept_token().await;
         all + &self.files(&right).await
+    }
+
+    /// What is said of a token that goes to a file, and the second time, when it is there.
+    async fn kept_token(&mut self) -> String {
+        let file = self.folder.path().join("kept.token");
+        let owner = self.database.owner.clone();
+        let mut kept = Vec::new();
+        let mut all = String::new();
+        for _ in 0..2 {
+            let mut command = self.command(&owner);
+            let arguments = ["token", "create", "--tenant", PROD, "--name", "kept"];
+            command.args(arguments).arg("--file").arg(&file);
+            all += &said(command).await;
+            kept.push(std::fs::read_to_string(&file).unwrap());
+        }
+        assert_eq!(kept[0], kept[1], "{all}");
+        assert!(all.contains("no token was made"), "{all}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        self.secrets.know("a token in a file", kept[0].trim());
+        all
     }
 
     /// What is said while a role is bound to a tenant, and when that is not allowed.
