@@ -7,11 +7,11 @@ export SUNDIAL_TOOLS
 export PATH := $(SUNDIAL_TOOLS)/bin:$(SUNDIAL_TOOLS)/node_modules/.bin:$(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz dev page bench
+.PHONY: help demo test check-deploy check-cluster fuzz dev page bench
 .DELETE_ON_ERROR:
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build and run all of Sundial on this machine (PORT=8080, data in .demo/)
 	@tools/setup demo
@@ -19,6 +19,13 @@ demo: ## Build and run all of Sundial on this machine (PORT=8080, data in .demo/
 
 test: ## Check and test everything, on SQLite, PostgreSQL and in a browser
 	@tools/test
+
+check-deploy: ## Check chart, cloud resources, applications, images and workflows, without a cluster
+	@tools/setup deploy
+	@tools/check-deploy
+
+check-cluster: ## Deploy everything to a real Kubernetes on this machine, and try it (Linux, as root)
+	@tools/check-cluster
 
 fuzz: ## Ask random things of the API for ten minutes (SEED=number repeats a run)
 	@tools/setup rust node
