@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -26,7 +27,6 @@ import (
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -65,7 +65,11 @@ func (w way) serves(host, path string) bool {
 // read returns the ways of a route, or why there are none.
 func read(object *unstructured.Unstructured) (ways []way, err error) {
 	var said struct{ Spec route }
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &said); err != nil {
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
 		return nil, err
 	}
 	for _, rule := range said.Spec.Rules {
