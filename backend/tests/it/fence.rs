@@ -1,5 +1,7 @@
 //! Row-level security by itself: what PostgreSQL shows and takes, whatever the server's statements are.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sundial::guard::{Pool, system};
 
@@ -282,8 +284,16 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
         system::bind_application_role(&owner, &role, Some(&password.clone().into()), PROD).await
     };
     bind().await.unwrap();
-    // Binding again changes nothing.
-    bind().await.unwrap();
+    // Binding again changes nothing, and waits for nobody who writes.
+    let writer = connect(&app.database.superuser).await;
+    let writing = writer.begin().await.unwrap();
+    let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", tables.join(", "));
+    writing.execute_unprepared(&lock).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), bind())
+        .await
+        .unwrap()
+        .unwrap();
+    writing.rollback().await.unwrap();
     // Who has one tenant gets no other one and not all; nor does the role of a server of all lose them.
     let to_another = system::bind_application_role(&owner, &role, None, TEST).await;
     let to_all = system::grant_application_role(&owner, &role).await;
@@ -407,6 +417,8 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
         assert!(one.contains("table batch does not bind"), "{one}");
         assert_eq!(one.lines().count(), 1, "{one}");
     }
+    bind().await.unwrap();
+    assert_eq!(faults(url.as_str(), Some(PROD)).await, "");
     owner.close().await;
 }
 

@@ -91,14 +91,21 @@ pub async fn bind_application_role(
     let transaction = pool.read();
     let tenant = named(&transaction, slug).await?;
     let id = tenant.ok_or(Error::NotFound("tenant"))?.id;
-    let (known, tables) = {
+    let (known, tables, held) = {
         let open = transaction.fenced(&Fence::default()).await?;
         let known: Vec<[String; 1]> = rows(
             &open,
             &format!("SELECT rolname::text FROM pg_roles WHERE rolname = '{role}'"),
         )
         .await?;
-        (!known.is_empty(), rows::<2>(&open, BOUND).await?)
+        let held = format!(
+            "SELECT tablename::text, policyname::text, qual FROM pg_policies \
+             WHERE schemaname = current_schema() AND roles = ARRAY['{role}'::name] \
+             AND (policyname = 'bound_{role}' AND permissive = 'RESTRICTIVE' AND cmd = 'ALL' AND with_check = qual \
+             OR policyname = 'reach_{role}' AND permissive = 'PERMISSIVE' AND cmd = 'SELECT')"
+        );
+        let tables = rows::<2>(&open, BOUND).await?;
+        (!known.is_empty(), tables, rows::<3>(&open, &held).await?)
     };
     drop(transaction);
     if known {
@@ -113,20 +120,32 @@ pub async fn bind_application_role(
     if let Some(password) = password {
         sql += &format!("ALTER ROLE {role} PASSWORD '{password}'; ");
     }
+    if !sql.is_empty() {
+        pool.connection().execute_unprepared(&sql).await?;
+    }
     for [table, column] in tables {
-        sql += &format!(
-            "DROP POLICY IF EXISTS bound_{role} ON {table}; CREATE POLICY bound_{role} ON {table} \
-             AS RESTRICTIVE TO {role} USING ({column} = {id}) WITH CHECK ({column} = {id}); "
-        );
-        // What the role has, it can read without saying for which tenant. People and sessions are still one's own.
-        if column != "home_id" {
+        let by = format!("({column} = {id})");
+        let holds = |kind| held.contains(&[table.clone(), format!("{kind}_{role}"), by.clone()]);
+        let mut sql = String::new();
+        if !holds("bound") {
             sql += &format!(
-                "DROP POLICY IF EXISTS reach_{role} ON {table}; CREATE POLICY reach_{role} ON {table} \
-                 FOR SELECT TO {role} USING ({column} = {id}); "
+                "DROP POLICY IF EXISTS bound_{role} ON {table}; CREATE POLICY bound_{role} ON {table} \
+                 AS RESTRICTIVE TO {role} USING {by} WITH CHECK {by}; "
             );
         }
+        // What the role has, it can read without saying for which tenant. People and sessions are still one's own.
+        if column != "home_id" && !holds("reach") {
+            sql += &format!(
+                "DROP POLICY IF EXISTS reach_{role} ON {table}; CREATE POLICY reach_{role} ON {table} \
+                 FOR SELECT TO {role} USING {by}; "
+            );
+        }
+        // A table is locked meanwhile, and servers write. Of two locked tables one could be waited for by whoever has the
+        // other. The role is granted nothing yet, or all of it holds already.
+        if !sql.is_empty() {
+            pool.connection().execute_unprepared(&sql).await?;
+        }
     }
-    pool.connection().execute_unprepared(&sql).await?;
     grant(pool, role).await
 }
 
