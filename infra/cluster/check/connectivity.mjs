@@ -9,11 +9,12 @@ import { apply, connections, get, kubectl, root, sleep, state, until } from "./l
 const TENANTS = ["mcce-g1-prod", "mcce-g1-test"];
 const EXPECTED = path.join(root, "infra/expected/connectivity.txt");
 
+/** Addresses of a component's two pods: the first connects, the other is connected to, for to itself a pod always can. */
 const running = async (namespace, component) => {
   const { items } = await get("pods", "-n", namespace, "-l", `app.kubernetes.io/component=${component}`, "--field-selector", "status.phase=Running");
-  const pod = items.find(({ metadata, status }) => !metadata.deletionTimestamp && status.podIP);
-  assert.ok(pod, `a running pod of ${namespace}/${component}`);
-  return pod.status.podIP;
+  const pods = items.filter(({ metadata, status }) => !metadata.deletionTimestamp && status.podIP);
+  assert.ok(pods.length >= 2, `two running pods of ${namespace}/${component}`);
+  return pods.map(({ status }) => status.podIP);
 };
 
 /** A pod that does nothing, under the labels of those that come and go. */
@@ -51,7 +52,7 @@ async function sources() {
   const found = [];
   for (const tenant of TENANTS) {
     const short = tenant.replace("mcce-g1-", "");
-    for (const component of ["frontend", "backend"]) found.push([`${short}/${component}`, await running(tenant, component)]);
+    for (const component of ["frontend", "backend"]) found.push([`${short}/${component}`, (await running(tenant, component))[0]]);
     found.push([`${short}/producer`, await stand(tenant, "producer", await labelsOf("cronjob", tenant, "sundial-producer"))]);
     found.push([`${short}/stranger`, await stand(tenant, "stranger", {})]);
   }
@@ -59,6 +60,8 @@ async function sources() {
   found.push(["migration", await stand("sundial-system", "migration", await labelsOf("job", "sundial-system", "sundial-migration"))]);
   found.push(["onboarding", await stand("sundial-system", "onboarding", onboarding.spec.jobTemplate.spec.template.metadata.labels)]);
   found.push(["system/stranger", await stand("sundial-system", "stranger", {})]);
+  const [gateway] = (await get("pods", "-n", "nginx-gateway", "-l", "app=check-gateway")).items;
+  found.push(["gateway", gateway.status.podIP]);
   found.push(["stranger", await stand("default", "stranger", {})]);
   return { found, probes };
 }
@@ -68,8 +71,9 @@ async function targets() {
   const found = [];
   for (const tenant of TENANTS) {
     const short = tenant.replace("mcce-g1-", "");
-    const backend = await running(tenant, "backend");
-    found.push([`${short}/frontend`, `${await running(tenant, "frontend")}:8080`]);
+    const [, backend] = await running(tenant, "backend");
+    const [, frontend] = await running(tenant, "frontend");
+    found.push([`${short}/frontend`, `${frontend}:8080`]);
     found.push([`${short}/backend`, `${backend}:8080`], [`${short}/metrics`, `${backend}:8081`]);
   }
   found.push(["database", "192.0.2.10:5432"], ["api-server", "10.96.0.1:443"], ["github", "198.51.100.20:443"]);
@@ -84,10 +88,10 @@ export async function table() {
   const to = await targets();
   const rows = [["from", ...to.map(([name]) => name)]];
   let tried = 0;
-  for (const [name, address] of found) {
-    const open = await connections(address, to.map(([, target]) => target));
-    tried += open.length;
-    rows.push([name, ...open.map((yes) => (yes ? "yes" : "-"))]);
+  const opened = await Promise.all(found.map(([, address]) => connections(address, to.map(([, target]) => target))));
+  for (const [index, [name]] of found.entries()) {
+    tried += opened[index].length;
+    rows.push([name, ...opened[index].map((yes) => (yes ? "yes" : "-"))]);
   }
   for (const [namespace, name] of probes) await kubectl("delete", "pod", "-n", namespace, name, "--wait=false");
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));

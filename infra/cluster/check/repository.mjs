@@ -16,7 +16,7 @@ function replace(file, from, to) {
   const text = read(file);
   const found = typeof from === "string" ? text.includes(from) : from.test(text);
   if (!found) throw new Error(`${file} no longer says ${from}; please adapt infra/cluster/check/repository.mjs`);
-  fs.writeFileSync(path.join(work, file), text.replaceAll(from, to));
+  fs.writeFileSync(path.join(work, file), typeof from === "string" ? text.replaceAll(from, to) : text.replace(from, to));
 }
 
 /** Images of an environment: those that were built here, by a tag that the node has. */
@@ -53,11 +53,12 @@ export async function make() {
   environment("prod", "check");
   replace(values, /^database:\n(  .*\n)*/m, "database:\n  port: 5432\n  addresses: [192.0.2.10/32]\n");
   replace(values, /^github:\n(  .*\n)*/m, "github:\n  clientId: sundial-check\n  webhook: true\n  url: https://github.example.org\n  apiUrl: https://github.example.org/api/v3\n  port: 443\n  addresses: [198.51.100.20/32]\n");
+  replace(values, /^(apiServer:\n(  .*\n)*?  addresses:).*$/m, "$1 [10.99.0.10/32]");
   for (const part of ["gateway", "certManager"]) replace(values, new RegExp(`^${part}:\n  enabled: true$`, "m"), `${part}:\n  enabled: false`);
   await commit("This tree, for one node");
   return [
     "images: localhost/sundial-*:check, built here, in place of digests that are published",
-    "database and GitHub: addresses outside of the pods' network, and the stand-in",
+    "database, GitHub and API server: the addresses that they have here; GitHub is the stand-in",
     "NGINX Gateway Fabric and cert-manager: off; the check's gateway serves the HTTPRoutes with a certificate of its own",
   ];
 }
