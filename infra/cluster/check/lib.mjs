@@ -20,7 +20,8 @@ export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resol
 export async function run(program, args, { input, env } = {}) {
   const options = { cwd: root, env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
   const running = promisify(execFile)(program, args, options);
-  running.child.stdin.end(input ?? "");
+  // A program that reads nothing may have ended.
+  running.child.stdin.once("error", () => {}).end(input ?? "");
   try {
     return (await running).stdout;
   } catch (error) {

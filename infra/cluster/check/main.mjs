@@ -8,7 +8,7 @@ import * as tenants from "./tenants.mjs";
 
 const begun = Date.now();
 const checks = [
-  ["Helm alone", [plain.install, plain.test, plain.upgrade, plain.budget, plain.uninstall]],
+  ["Helm alone", [plain.install, plain.test, plain.upgrade, plain.budget, plain.scale, plain.uninstall]],
   ["Argo CD", [tenants.sync, tenants.migration, tenants.restricted, tenants.onboard, tenants.healed]],
   ["Zero trust", [table, accounts]],
   ["Data and load", [tenants.points, tenants.rolling, tenants.killed, tenants.remove]],

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { apply, ask, authority, get, graphql, helm, kubectl, run, secrets, signIn, sql, state, until } from "./lib.mjs";
+import { Load } from "./load.mjs";
 
 const NAMESPACE = "plain";
 const HOST = "plain.sundial.example.org";
@@ -53,15 +54,32 @@ const notice = async () => JSON.parse((await ask(`https://${HOST}/config.json`))
 export async function upgrade() {
   const runs = async () => Number(sql("SELECT count(*) FROM seaql_migrations", "plain")[0][0]);
   const before = await runs();
-  await helm("upgrade", "sundial", "chart", "--namespace", NAMESPACE, "--values", path.join(state, "plain.json"), "--set", "frontend.notice=Checked,backend.autoscaling.enabled=true", "--wait", "--timeout", "3m");
+  await helm("upgrade", "sundial", "chart", "--namespace", NAMESPACE, "--values", path.join(state, "plain.json"), "--set", "frontend.notice=Checked", "--wait", "--timeout", "3m");
   await until(30, "the notice", async () => (await notice()) === "Checked");
   assert.equal(await runs(), before, "the migration had nothing to do");
-  const [{ spec }] = (await get("hpa", "-n", NAMESPACE)).items;
   await helm("rollback", "sundial", "1", "--namespace", NAMESPACE, "--wait", "--timeout", "3m");
   await until(30, "the notice's end", async () => (await notice()) === "");
   const history = JSON.parse(await helm("history", "sundial", "--namespace", NAMESPACE, "--output", "json"));
   assert.equal(history.at(-1).status, "deployed");
-  return `helm upgrade and rollback: the page's notice came and went, ${history.length} revisions, the last deployed; a HorizontalPodAutoscaler (${spec.minReplicas} to ${spec.maxReplicas}) came and went`;
+  return `helm upgrade and rollback: the page's notice came and went, ${history.length} revisions, the last deployed`;
+}
+
+/** Load brings more servers. */
+export async function scale() {
+  const settings = ["enabled=true", "minReplicas=2", "maxReplicas=3", "targetCpuPercent=10"].map((setting) => `backend.autoscaling.${setting}`);
+  await helm("upgrade", "sundial", "chart", "--namespace", NAMESPACE, "--values", path.join(state, "plain.json"), "--set", `${settings.join(",")},backend.limits.operationsPerPrincipal=0`, "--wait", "--timeout", "3m");
+  const load = new Load({ host: HOST, tenant: "plain", token: (await sundial("token", "create", "--tenant", "plain", "--name", "check")).trim(), series: "check.load" });
+  try {
+    const { answer, seconds } = await until(180, "more servers", async () => {
+      const [{ status }] = (await get("hpa", "-n", NAMESPACE)).items;
+      const { status: servers } = await get("deployment", "-n", NAMESPACE, "sundial-backend");
+      return servers.readyReplicas === 3 && status;
+    });
+    assert.deepEqual(load.failures, []);
+    return `HorizontalPodAutoscaler: ${answer.currentMetrics[0].resource.current.averageUtilization} % of the processor time that they request, where 10 % are wished for, made three servers of two after ${seconds.toFixed(0)} s`;
+  } finally {
+    await load.stop();
+  }
 }
 
 /** Evicts all but one pod of the servers; the budget refuses the last. */
