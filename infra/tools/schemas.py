@@ -11,6 +11,9 @@ import sys
 import kubernetes_validate
 import yaml
 
+# In YAML 1.1 `=` is a type of its own, which nobody means by it.
+yaml.SafeLoader.add_constructor("tag:yaml.org,2002:value", yaml.SafeLoader.construct_scalar)
+
 
 def local(node):
     """A schema that points at its neighbours on disk instead of at web addresses."""
