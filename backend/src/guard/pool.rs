@@ -1,6 +1,11 @@
 //! The database connection, private to the guard.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -60,12 +65,21 @@ enum Alone {
     File(Option<File>),
 }
 
-/// Locks the file at `path`, whatever SQLite does with it. Windows would keep SQLite out as well.
+/// Locks a file beside the one at `path`, and never that one: who closes a database's file in any way loses all of SQLite's
+/// locks on it (<https://sqlite.org/howtocorrupt.html>, section 2.2).
 fn lock(path: &Path) -> std::io::Result<Option<File>> {
-    if cfg!(windows) || is_in_memory(path) {
+    if is_in_memory(path) {
         return Ok(None);
     }
-    let file = File::open(path)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let beside = Path::new(&beside);
+    make_private(beside);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(beside)?;
     file.lock()?;
     Ok(Some(file))
 }
@@ -76,7 +90,7 @@ fn make_private(path: &Path) {
     #[cfg(unix)]
     if !is_in_memory(path) {
         use std::os::unix::fs::OpenOptionsExt;
-        let mut options = std::fs::OpenOptions::new();
+        let mut options = OpenOptions::new();
         if let Err(error) = options.write(true).create_new(true).mode(0o600).open(path) {
             tracing::debug!(%error, "the file of the database was not made anew");
         }
@@ -246,7 +260,8 @@ impl Pool {
         let path = pool.connect_options().get_filename().to_owned();
         let locked = tokio::task::spawn_blocking(move || lock(&path)).await;
         let locked = locked.map_err(|error| Error::internal("waiting for a file", error))?;
-        let file = locked.map_err(|error| Error::internal("locking the database's file", error))?;
+        let file = locked
+            .map_err(|error| Error::internal("locking the file beside the database", error))?;
         Ok(Alone::File(file))
     }
 
