@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
-use crate::client::{Failure, Kind, Receipt};
+use crate::client::{Client, Failure, Kind, Receipt};
 use crate::report::Reporter;
 use crate::seldom::Seldom;
 use crate::spool::Spool;
@@ -32,17 +32,16 @@ enum Outcome {
 
 /// Delivers one run, and takes it out of the spool unless it waits on.
 async fn deliver(
+    client: &Client,
     reporter: &Reporter<'_>,
     spool: &Spool,
     slot: Timestamp,
     request: Vec<u8>,
 ) -> Outcome {
-    let outcome = match reporter.client.ingest(request).await {
+    let outcome = match client.ingest(request).await {
         Ok(receipt) => {
-            // Before anything is told: what the server has need not wait.
-            spool.remove(slot);
-            reporter.succeeded(slot, receipt.points).await;
-            return Outcome::Stored(Some(receipt));
+            reporter.succeeded(slot, receipt.points);
+            Outcome::Stored(Some(receipt))
         }
         Err(failure) => match failure.kind {
             Kind::Passing(_) | Kind::Setting => return Outcome::Waits(failure),
@@ -52,9 +51,8 @@ async fn deliver(
             }
             Kind::Refused => {
                 error!(%slot, "not delivered: {failure}");
-                spool.remove(slot);
-                reporter.failed(slot, &failure.cause).await;
-                return Outcome::Refused;
+                reporter.failed(slot, &failure.cause);
+                Outcome::Refused
             }
             Kind::Strange => {
                 error!(%slot, "not delivered: {failure}");
@@ -79,7 +77,13 @@ fn pauses() -> ExponentialBackoff {
 }
 
 /// Delivers what waits and what comes, until a stop is wished. A delivery on its way may end first.
-pub async fn keep_delivering(reporter: &Reporter<'_>, spool: &Spool, added: &Notify, stop: &Stop) {
+pub async fn keep_delivering(
+    client: &Client,
+    reporter: &Reporter<'_>,
+    spool: &Spool,
+    added: &Notify,
+    stop: &Stop,
+) {
     let mut pause = pauses();
     // Said once a cause, however long it lasts.
     let mut trouble: Option<String> = None;
@@ -107,7 +111,7 @@ pub async fn keep_delivering(reporter: &Reporter<'_>, spool: &Spool, added: &Not
             }
         };
         let outcome = tokio::select! {
-            outcome = deliver(reporter, spool, slot, request) => outcome,
+            outcome = deliver(client, reporter, spool, slot, request) => outcome,
             () = stop.overdue() => break,
         };
         let wait = match outcome {
@@ -158,6 +162,7 @@ fn wait(failure: &Failure, pause: &mut ExponentialBackoff) -> Duration {
 /// # Errors
 /// The failure that kept `last` in the spool, or made it go for good.
 pub async fn deliver_all(
+    client: &Client,
     reporter: &Reporter<'_>,
     spool: &Spool,
     last: Timestamp,
@@ -168,7 +173,7 @@ pub async fn deliver_all(
     let mut stored = false;
     while let Some((slot, request)) = spool.first()? {
         let outcome = tokio::select! {
-            outcome = deliver(reporter, spool, slot, request) => outcome,
+            outcome = deliver(client, reporter, spool, slot, request) => outcome,
             () = stop.overdue() => return Err(Undelivered::Stopped(Fate::of(spool, last))),
         };
         match outcome {

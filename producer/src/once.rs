@@ -44,7 +44,8 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
         };
         match measured.trouble {
             Some(trouble) if measured.samples.is_empty() => {
-                reporter.failed(slot, &trouble.to_string()).await;
+                reporter.failed(slot, &trouble.to_string());
+                reporter.part(stop).await;
                 return Err(Failed::Nothing(trouble));
             }
             Some(trouble) => warn!(%slot, "measured less than usual: {trouble}"),
@@ -56,5 +57,8 @@ pub async fn once(arguments: &Once, stop: &Stop) -> Result<(), Failed> {
         }
     }
     let patience = Duration::try_from(arguments.give_up_after).unwrap_or_default();
-    Ok(deliver_all(&reporter, &spool, slot, Instant::now() + patience, stop).await?)
+    let deadline = Instant::now() + patience;
+    let delivered = deliver_all(&client, &reporter, &spool, slot, deadline, stop).await;
+    reporter.part(stop).await;
+    Ok(delivered?)
 }

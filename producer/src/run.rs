@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -38,16 +38,15 @@ pub async fn run(options: &Options, stop: &Stop) -> Result<(), Failed> {
     info!(tenant, name, schedule = options.schedule, %first, waiting, "keeping the schedule");
 
     let added = Notify::new();
-    let (failed, failing) = watch::channel(None);
     let reporter = Reporter::new(&client, options);
     let measure = keep_measuring(
-        options, &schedule, &source, &client, &spool, &added, failed, first, stop,
+        options, &schedule, &source, &client, &spool, &added, &reporter, first, stop,
     );
     // Neither ends before the stop, whatever fails: an error is said, and the next slot comes.
     tokio::join!(
         measure,
-        keep_delivering(&reporter, &spool, &added, stop),
-        keep_telling(&reporter, failing, stop),
+        keep_delivering(&client, &reporter, &spool, &added, stop),
+        reporter.keep_telling(stop),
     );
     let lost = spool.close();
     if lost > 0 {
@@ -56,6 +55,7 @@ pub async fn run(options: &Options, stop: &Stop) -> Result<(), Failed> {
             "runs were lost that neither the spool nor the server took"
         );
     }
+    reporter.part(stop).await;
     info!(waiting = spool.len() - lost, "stopped");
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn keep_measuring(
     client: &Client,
     spool: &Spool,
     added: &Notify,
-    failed: watch::Sender<Option<Fault>>,
+    reporter: &Reporter<'_>,
     first: Timestamp,
     stop: &Stop,
 ) {
@@ -88,10 +88,7 @@ async fn keep_measuring(
         told.trouble(slot, &measured);
         if measured.samples.is_empty() {
             let why = measured.trouble.map(|trouble| trouble.to_string());
-            failed.send_replace(Some((
-                slot,
-                why.unwrap_or_else(|| "nothing was measured".into()),
-            )));
+            reporter.failed(slot, why.as_deref().unwrap_or("nothing was measured"));
         } else {
             match request(&options.tenant, options.name(), slot, &measured.samples) {
                 Ok(request) => {
@@ -109,31 +106,6 @@ async fn keep_measuring(
         };
         told.skipped(following.slot, following.skipped);
         slot = following.slot;
-    }
-}
-
-/// A slot that nothing was measured for, and why.
-type Fault = (Timestamp, String);
-
-/// Tells of slots that nothing was measured for, beside the schedule; where the server is slow, of the last of them.
-async fn keep_telling(
-    reporter: &Reporter<'_>,
-    mut failing: watch::Receiver<Option<Fault>>,
-    stop: &Stop,
-) {
-    loop {
-        let told = async {
-            failing.changed().await.ok()?;
-            let fault = failing.borrow_and_update().clone();
-            if let Some((slot, why)) = fault {
-                reporter.failed(slot, &why).await;
-            }
-            Some(())
-        };
-        tokio::select! {
-            told = told => if told.is_none() { return },
-            () = stop.wished() => return,
-        }
     }
 }
 

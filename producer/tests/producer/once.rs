@@ -72,6 +72,33 @@ async fn a_run_that_cannot_be_told_of_is_delivered() {
 }
 
 #[tokio::test]
+async fn a_server_that_hears_no_report_delays_no_run() {
+    let bench = Bench::start().await;
+    bench.server.reset().await;
+    bench.tell_time().await;
+    bench.on_ingest(receipt(false), 4..).await;
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    operation("Report")
+        .respond_with(never)
+        .mount(&bench.server)
+        .await;
+    let started = Instant::now();
+    let ended = bench.once(&MINUTES).await;
+    ended.says(0, &["delivered", "no answer in time"]);
+    assert!(started.elapsed() < Duration::from_secs(12));
+    // The next ones of a schedule go out meanwhile.
+    let mut producer = bench.producer("run");
+    producer.args(["--schedule", "* * * * * *"]);
+    let mut producer = producer.spawn().unwrap();
+    until("three runs are there", async || {
+        bench.arrived().await.len() >= 4
+    })
+    .await;
+    producer.kill().unwrap();
+    producer.wait().unwrap();
+}
+
+#[tokio::test]
 async fn passing_failures_are_tried_again_with_the_same_request() {
     let bench = Bench::start().await;
     bench.on_first_ingests(1, ResponseTemplate::new(503)).await;
