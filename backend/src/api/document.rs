@@ -59,14 +59,10 @@ impl Documents {
     /// [`Error::TooCostly`] when it is too long, too deep, or too much once its fragments and variables are written out;
     /// [`Error::BadInput`] when a fragment contains itself, a variable is missing, or a subscription has more than a field.
     pub fn check(&self, request: &mut Request) -> Result<Option<Arc<ExecutableDocument>>> {
-        let Some(document) = self.parsed(&request.query)? else {
+        let weights = Weights::of(&request.variables);
+        let Some(document) = self.parsed(&request.query, &weights)? else {
             return Ok(None);
         };
-        expand(&document, &Weights::of(&request.variables))?;
-        let operations = document.operations.iter();
-        for (_, operation) in operations {
-            check_subscription(&operation.node)?;
-        }
         give_defaults(&document, request)?;
         let operations = document.operations.iter();
         let declared: HashSet<&Name> = operations
@@ -78,8 +74,9 @@ impl Documents {
         Ok(Some(document))
     }
 
-    fn parsed(&self, text: &str) -> Result<Option<Arc<ExecutableDocument>>> {
+    fn parsed(&self, text: &str, weights: &Weights) -> Result<Option<Arc<ExecutableDocument>>> {
         if let Some(document) = self.0.get(text) {
+            expand(&document, weights)?;
             return Ok(Some(document));
         }
         if text.len() > BYTES {
@@ -99,6 +96,10 @@ impl Documents {
         let Ok(mut document) = parse_query(text) else {
             return Ok(None);
         };
+        expand(&document, weights)?;
+        for (_, operation) in document.operations.iter() {
+            check_subscription(&operation.node)?;
+        }
         fill(&mut document);
         let document = Arc::new(document);
         if text.len() <= KEPT {

@@ -188,7 +188,7 @@ async fn handle(
                 Error::bad_input("mutations need POST"),
             ));
         }
-        OperationType::Subscription if media != Media::Events => {
+        OperationType::Subscription if media != Media::Events || method == Method::HEAD => {
             return Err((
                 StatusCode::BAD_REQUEST,
                 Error::bad_input(
@@ -553,7 +553,7 @@ impl Media {
                             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                     }
                     StatusCode::METHOD_NOT_ALLOWED => {
-                        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+                        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
                     }
                     _ => {}
                 }

@@ -95,7 +95,9 @@ impl Failed {
         for error in &response.errors {
             let mut place = String::new();
             for part in &error.path {
-                failed.insert(place.clone());
+                if !failed.contains(&place) {
+                    failed.insert(place.clone());
+                }
                 match part {
                     PathSegment::Field(name) => push(&mut place, name),
                     PathSegment::Index(index) => push(&mut place, index),

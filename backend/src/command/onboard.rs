@@ -20,7 +20,7 @@ use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{Admin, TenantScope, system},
-    identity::{TokenName, create_token, known_token, rotate_token},
+    identity::{TokenName, create_token, known_token, revoke_token},
     request::{DAY, now},
 };
 
@@ -32,8 +32,6 @@ const PRODUCER: &str = "sundial-producer";
 const TOKEN_DAYS: i64 = 90;
 /// It is renewed when it has less left.
 const RENEWED_DAYS: i64 = 30;
-/// How long the one before still counts: until every pod has been told of the new one.
-const OVERLAP: i64 = DAY;
 
 /// Give a tenant's namespace on a cluster what it logs in with. Run again, it changes nothing that holds.
 #[derive(Args, Debug)]
@@ -99,7 +97,8 @@ pub async fn run(command: Onboard) -> Result<()> {
         ("github-webhook-secret", &command.github_webhook_secret_file),
     ] {
         // A volume shows no file for a key that its Secret does not have.
-        if let Some(file) = file.as_ref().filter(|file| file.exists()) {
+        let is_there = |file: &&PathBuf| !matches!(file.try_exists(), Ok(false));
+        if let Some(file) = file.as_ref().filter(is_there) {
             backend.insert(key.to_owned(), text(file)?);
         }
     }
@@ -117,48 +116,38 @@ pub async fn run(command: Onboard) -> Result<()> {
 
     let scope = operated(&pool, slug).await?;
     let known = cluster.read(PRODUCER, "token").await?;
-    if let Some(token) = renewed(&scope, known.as_ref()).await? {
-        // First, for a token that counts and nobody has is no harm, and one that somebody has and does not count is.
-        scope.commit().await?;
-        let data = BTreeMap::from([("token".to_owned(), token)]);
-        let outcome = cluster.write(PRODUCER, data).await?;
-        say(format_args!(
-            "Secret {PRODUCER}: {outcome}, for {TOKEN_DAYS} days"
-        ))?;
-    } else {
-        drop(scope);
-        say(format_args!("Secret {PRODUCER}: as it was"))?;
-    }
+    let outcome = match lasting(&scope, known).await? {
+        true => "as it was".to_owned(),
+        false => {
+            let name = TokenName::try_from("producer on the cluster".to_owned())?;
+            let expiry = Some(now() + TOKEN_DAYS * DAY);
+            let (id, token) = create_token(&scope, &name, None, expiry, now()).await?;
+            // First, for whoever reads the Secret writes at once. The one before ends by itself.
+            scope.commit().await?;
+            let data = BTreeMap::from([("token".to_owned(), token)]);
+            let written = cluster.write(PRODUCER, data).await;
+            if written.is_err() {
+                let scope = operated(&pool, slug).await?;
+                revoke_token(&scope, id, now()).await?;
+                scope.commit().await?;
+            }
+            format!("{}, for {TOKEN_DAYS} days", written?)
+        }
+    };
+    say(format_args!("Secret {PRODUCER}: {outcome}"))?;
     pool.close().await;
     Ok(())
 }
 
-/// Another token where there is none that counts for long.
-async fn renewed(
-    scope: &TenantScope<Admin>,
-    known: Option<&SecretString>,
-) -> Result<Option<SecretString>> {
+/// Whether a token of this text counts, and will for a while.
+async fn lasting(scope: &TenantScope<Admin>, token: Option<SecretString>) -> Result<bool> {
+    let Some(token) = token else { return Ok(false) };
     let now = now();
-    let expiry = Some(now + TOKEN_DAYS * DAY);
-    let known = match known {
-        Some(token) => known_token(scope, token, now).await?,
-        None => None,
-    };
-    let (_, token) = match known {
-        Some(known)
-            if known
-                .expires_at
-                .is_none_or(|at| at > now + RENEWED_DAYS * DAY) =>
-        {
-            return Ok(None);
-        }
-        Some(known) => rotate_token(scope, known.id, OVERLAP, expiry, now).await?,
-        None => {
-            let name = TokenName::try_from("producer on the cluster".to_owned())?;
-            create_token(scope, &name, None, expiry, now).await?
-        }
-    };
-    Ok(Some(token))
+    // Whoever has written it by hand may have ended its line.
+    let token = token.expose_secret().trim().to_owned().into();
+    let known = known_token(scope, &token, now).await?;
+    let lasts = |at: Option<i64>| at.is_none_or(|at| at > now + RENEWED_DAYS * DAY);
+    Ok(known.is_some_and(|known| lasts(known.expires_at)))
 }
 
 /// A file's text, without the line's end that editors put there.

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     command::{apply, say},
     error::{Error, Result},
+    producer::Schedule,
+    request::now,
 };
 
 /// Print the file that makes a tenant on a cluster.
@@ -56,6 +58,8 @@ struct New {
 
 /// Longest slug whose CronJob, `onboard-SLUG`, has a name that Kubernetes takes (52), and PostgreSQL its role (57).
 const SLUG: usize = 44;
+/// Namespaces that are there already; infra/applications/tenants/tenant.schema.json knows more names that are taken.
+const TAKEN: [&str; 4] = ["default", "argocd", "cert-manager", "nginx-gateway"];
 
 /// Runs the command.
 ///
@@ -73,6 +77,11 @@ fn file(new: &New) -> Result<String> {
             "`{slug}` is longer than {SLUG} characters, which objects of the cluster are named by"
         )));
     }
+    if TAKEN.contains(&slug.as_str()) || slug.starts_with("kube-") || slug.starts_with("sundial-") {
+        return Err(Error::bad_input(format!(
+            "`{slug}` is a namespace of the cluster's own: choose another slug"
+        )));
+    }
     let ends = [("-prod", "PROD"), ("-test", "TEST")];
     let end = ends.iter().find(|(end, _)| slug.ends_with(end));
     let group = match (&new.group, end) {
@@ -85,13 +94,26 @@ fn file(new: &New) -> Result<String> {
         (None, Some((_, environment))) => environment,
         (None, None) => return Err(missing("--environment", slug)),
     };
-    let is_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-    if !new.host.contains('.') || new.host.len() > 253 || !new.host.bytes().all(is_host) {
+    let is_label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(plain)
+            && label.trim_matches('-') == label
+    };
+    if !new.host.contains('.') || new.host.len() > 253 || !new.host.split('.').all(is_label) {
         return Err(Error::bad_input(format!(
             "`{}` is no host: give a name alone, such as {slug}.sundial.example.org",
             new.host
         )));
     }
+    if new.schedule.split_whitespace().count() != 5 {
+        return Err(Error::bad_input(format!(
+            "`{}` is no schedule of a CronJob: write five fields, minute hour day month weekday",
+            new.schedule
+        )));
+    }
+    Schedule::new(&new.schedule, "UTC")?.due_after(now())?;
     let roles = [
         ("ADMIN", &new.admin),
         ("EDITOR", &new.editor),
@@ -194,6 +216,26 @@ mod tests {
             })
             .contains("is no host")
         );
+        for host in ["..-", "a..b", "-a.b"] {
+            let host = host.to_owned();
+            assert!(
+                refusal(New {
+                    host,
+                    ..new("g2-prod")
+                })
+                .contains("is no host")
+            );
+        }
+        for schedule in ["nonsense", "61 * * * *", "* * * * * *"] {
+            let schedule = schedule.to_owned();
+            assert!(
+                file(&New {
+                    schedule,
+                    ..new("g2-prod")
+                })
+                .is_err()
+            );
+        }
         assert!(
             refusal(New {
                 admin: vec!["a,b/c".into()],

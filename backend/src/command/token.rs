@@ -1,7 +1,7 @@
 //! `sundial token`: ingest tokens, for the first administrator and for scripts.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
 };
@@ -119,8 +119,9 @@ pub async fn run(command: Token) -> Result<()> {
             file,
             ..
         } => {
-            let holds = |file: &PathBuf| file.metadata().is_ok_and(|known| known.len() > 0);
-            if let Some(file) = file.as_ref().filter(|file| holds(file)) {
+            // Before a token is made that could not be written.
+            let place = file.as_deref().map(own_file).transpose()?;
+            if let (Some(None), Some(file)) = (&place, &file) {
                 drop(scope);
                 say(format_args!(
                     "{} is there: no token was made",
@@ -136,8 +137,8 @@ pub async fn run(command: Token) -> Result<()> {
                 create_token(&scope, &name, limit.as_deref(), expiry(days), now).await?;
             let made = find_token(&scope, id).await?;
             scope.commit().await?;
-            match file {
-                Some(file) => keep(&made, &token, &file)?,
+            match place.flatten() {
+                Some(file) => keep(&made, &token, file)?,
                 None => show(&made, &token)?,
             }
         }
@@ -200,23 +201,43 @@ fn absent(error: Error, id: i32, scope: &TenantScope<Admin>) -> Error {
     }
 }
 
-/// Writes a token to a file of its owner's.
-fn keep(made: &ingest_token::Model, token: &SecretString, file: &Path) -> Result<()> {
+/// The file at `path`, open to its owner alone; none where one is there that is not empty.
+fn own_file(path: &Path) -> Result<Option<File>> {
+    if path
+        .metadata()
+        .is_ok_and(|known| known.is_file() && known.len() > 0)
+    {
+        return Ok(None);
+    }
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(file)
-        .and_then(|mut file| writeln!(file, "{}", token.expose_secret()));
-    let (id, place) = (made.id, file.display());
-    written.map_err(|error| {
+    let opened = options.open(path).and_then(|file| {
+        // One that was there, and empty, may be open to others.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(file)
+    });
+    let opened = opened.map_err(|error| {
+        Error::bad_input(format!(
+            "the file {}: {error}; no token was made",
+            path.display()
+        ))
+    })?;
+    Ok(Some(opened))
+}
+
+/// Writes a token to its file.
+fn keep(made: &ingest_token::Model, token: &SecretString, mut file: File) -> Result<()> {
+    let id = made.id;
+    writeln!(file, "{}", token.expose_secret()).map_err(|error| {
         Error::Conflict(format!(
-            "token {id} was made and could not be written to {place} ({error}): revoke it, and make another"
+            "token {id} was made and could not be written ({error}): revoke it, and make another"
         ))
     })?;
     say(format_args!(
-        "token {id}, expires {}, is in {place}",
+        "token {id}, expires {}, is written",
         time(made.expires_at)
     ))
 }

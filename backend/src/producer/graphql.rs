@@ -250,10 +250,6 @@ impl TryFrom<RunOutcome> for Outcome {
     }
 }
 
-fn minute() -> Duration {
-    Duration(Every::MINUTE)
-}
-
 /// Wakes who follows the runs of a tenant.
 fn announce(ctx: &Context<'_>, tenant_id: i32) -> Result<()> {
     let live = ctx.data::<Live>();
@@ -290,10 +286,9 @@ impl ProducerMutation {
         )]
         time_zone: String,
         #[graphql(
-            desc = "How long after its slot a run that has not begun is LATE, 1s to 7d; after twice that it is MISSED. A day has 24 hours here.",
-            default_with = "minute()"
+            desc = "How long after its slot a run that has not begun is LATE, 1s to 7d; after twice that it is MISSED. A day has 24 hours here. Left out: as it was, and 1m of a new producer."
         )]
-        grace: Duration,
+        grace: Option<Duration>,
     ) -> Result<Producer> {
         ctx.asker()?.principal()?;
         // Before the tenant is entered: what never comes due takes a while to find out, and others wait to write.

@@ -10,6 +10,8 @@ use crate::{
 
 const SECOND: i64 = 1_000_000;
 /// The shortest grace and the longest, µs.
+/// How long after its slot a run is late where nobody says otherwise.
+pub const USUAL_GRACE: i64 = 60 * SECOND;
 const GRACE: std::ops::RangeInclusive<i64> = SECOND..=7 * 86_400 * SECOND;
 /// How far the clock of a producer may be ahead, µs.
 const AHEAD: i64 = 5 * 60 * SECOND;
@@ -56,8 +58,8 @@ pub struct Settings {
     pub name: ProducerName,
     /// When its runs are due.
     pub schedule: Schedule,
-    /// How long after its slot a run is late, in µs.
-    pub grace: i64,
+    /// How long after its slot a run is late, in µs; none to leave it as it is.
+    pub grace: Option<i64>,
 }
 
 impl Settings {
@@ -69,12 +71,12 @@ impl Settings {
         name: String,
         expression: &str,
         time_zone: &str,
-        grace: Duration,
+        grace: Option<Duration>,
         now: i64,
     ) -> Result<Self> {
         let name = name.try_into()?;
-        let grace = grace.0.about();
-        if !GRACE.contains(&grace) {
+        let grace = grace.map(|grace| grace.0.about());
+        if grace.is_some_and(|grace| !GRACE.contains(&grace)) {
             return Err(Error::bad_input(
                 "`grace` must be 1s to 7d: how long after its slot a run may still begin",
             ));
@@ -175,7 +177,7 @@ mod tests {
 
     fn settings(name: &str, grace: &str) -> Result<Settings> {
         let grace = Duration(grace.parse().unwrap());
-        Settings::new(name.into(), "* * * * *", "UTC", grace, 0)
+        Settings::new(name.into(), "* * * * *", "UTC", Some(grace), 0)
     }
 
     #[test]
@@ -200,7 +202,7 @@ mod tests {
             ("7d", "168h"),
             ("1500ms", "1500ms"),
         ] {
-            assert_eq!(words(settings("a", grace).unwrap().grace), told);
+            assert_eq!(words(settings("a", grace).unwrap().grace.unwrap()), told);
         }
         for bad in ["999ms", "8d", "1mo"] {
             assert!(

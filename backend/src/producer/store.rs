@@ -19,7 +19,7 @@ use crate::{
     producer::{
         entity::{Column, Entity, Model, run},
         reach::{self, Reach},
-        settings::{Outcome, ProducerName, Settings, words},
+        settings::{Outcome, ProducerName, Settings, USUAL_GRACE, words},
     },
 };
 
@@ -189,6 +189,7 @@ pub async fn set<R: AtLeast<Editor>>(
     let Some(before) = by_name(scope, name).await? else {
         return Ok((make(scope, settings, now).await?, true));
     };
+    let grace = settings.grace.unwrap_or(before.grace);
     let due = |schedule: &str, zone: &str| format!("{schedule} ({zone})");
     let (was, is) = (
         due(&before.schedule, &before.time_zone),
@@ -198,8 +199,8 @@ pub async fn set<R: AtLeast<Editor>>(
         ("schedule", is == was, is, was),
         (
             "grace",
-            settings.grace == before.grace,
-            words(settings.grace),
+            grace == before.grace,
+            words(grace),
             words(before.grace),
         ),
     ];
@@ -215,7 +216,7 @@ pub async fn set<R: AtLeast<Editor>>(
         .filter(Column::Id.eq(before.id))
         .set(Column::Schedule, settings.schedule.expression())
         .set(Column::TimeZone, settings.schedule.zone())
-        .set(Column::Grace, settings.grace)
+        .set(Column::Grace, grace)
         .set(Column::Since, since)
         .all()
         .await?;
@@ -253,7 +254,7 @@ async fn make<R: AtLeast<Editor>>(
         name: settings.name.as_str().to_owned(),
         schedule: settings.schedule.expression().to_owned(),
         time_zone: settings.schedule.zone().to_owned(),
-        grace: settings.grace,
+        grace: settings.grace.unwrap_or(USUAL_GRACE),
         since: now,
         last_run: None,
         changes: 0,

@@ -133,7 +133,7 @@ async fn mutation_by_get_is_not_allowed_and_writes_nothing(app: TestApp) {
     let request = app.http.get(url).bearer_auth(&app.prod);
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 405);
-    assert_eq!(response.headers()["allow"], "GET, POST");
+    assert_eq!(response.headers()["allow"], "GET, HEAD, POST");
     assert_eq!(code(&json_of(response).await), "BAD_USER_INPUT");
     assert!(app.points(&app.prod, PROD).await.is_empty());
 }
@@ -463,6 +463,13 @@ async fn what_fails_is_null_or_what_holds_it_is(app: TestApp) {
         (
             format!("{{ tenant(slug: \"{PROD}\") {{ slug tokens {{ id }} name }} }}"),
             json!({ "tenant": { "slug": PROD, "tokens": null, "name": PROD } }),
+        ),
+        // Nor with what is asked of the same in another place, in either order.
+        (
+            format!(
+                "{{ tenant(slug: \"{PROD}\") {{ tokens {{ id }} }} ...f }} fragment f on Query {{ tenant(slug: \"{PROD}\") {{ slug }} }}"
+            ),
+            json!({ "tenant": { "slug": PROD, "tokens": null } }),
         ),
         // Null is not allowed there, nor in what holds it, but in what holds that.
         (

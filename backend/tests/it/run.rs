@@ -52,7 +52,7 @@ async fn set(app: &TestApp, token: &str, tenant: &str, name: &str) -> Value {
 
 async fn try_set(app: &TestApp, token: &str, tenant: &str, name: &str, more: Value) -> Value {
     let query = "mutation ($tenant: String!, $name: String!, $schedule: String!, $timeZone: String! = \"UTC\",
-        $grace: Duration! = \"1m\") { set: setProducer(tenant: $tenant, name: $name, schedule: $schedule,
+        $grace: Duration) { set: setProducer(tenant: $tenant, name: $name, schedule: $schedule,
         timeZone: $timeZone, grace: $grace) { id name schedule timeZone grace createdAt nextSlot lastRun { state } } }";
     let mut variables = more;
     variables["tenant"] = json!(tenant);
@@ -363,6 +363,9 @@ async fn producer_is_set_once_and_changed(app: TestApp) {
     assert_eq!(events(&app).await[0][2], "grace: 48h, was 1m");
     // With another grace the same slots are due, with another zone others.
     assert_eq!(app.database.read::<i64>(since).await, before);
+    // What is left out stays: a program says nothing of how long its people wait for it.
+    let kept = good(set(&app, &app.prod, PROD, "clock").await);
+    assert_eq!(kept["grace"], "48h");
     let more = json!({ "schedule": YEARLY, "grace": "2d", "timeZone": "Europe/Vienna" });
     good(try_set(&app, &app.prod, PROD, "clock", more).await);
     assert_eq!(

@@ -16,6 +16,8 @@ use crate::{
 
 /// Most fields that are given names of their own: each is asked for once more.
 pub const ALIASES: usize = 200;
+/// Most characters of such a name: each error below it repeats it.
+const ALIAS: usize = 200;
 /// Most times that the schema is asked about itself, whose answers are long.
 pub const INTROSPECTIONS: usize = 4;
 
@@ -83,6 +85,8 @@ struct Extent {
     /// What its variables weigh.
     values: usize,
     aliases: usize,
+    /// Characters of the longest.
+    alias: usize,
     introspections: usize,
 }
 
@@ -92,6 +96,7 @@ impl Extent {
         self.selections = self.selections.saturating_add(inner.selections);
         self.values = self.values.saturating_add(inner.values);
         self.aliases = self.aliases.saturating_add(inner.aliases);
+        self.alias = self.alias.max(inner.alias);
         self.introspections = self.introspections.saturating_add(inner.introspections);
         self.levels = self.levels.max(level + inner.levels);
     }
@@ -115,14 +120,16 @@ impl<'a> Own<'a> {
 
     fn add(&mut self, set: &'a Positioned<SelectionSet>, level: usize, weights: &Weights) {
         self.extent.levels = self.extent.levels.max(level);
-        self.extent.selections += set.node.items.len();
         for selection in &set.node.items {
             let (directives, inner) = match &selection.node {
+                // What is filled in was not asked for.
+                Selection::Field(field) if field.node.response_key().node == FILLER => continue,
                 Selection::Field(field) => {
-                    let alias = field.node.alias.as_ref();
                     let name = field.node.name.node.as_str();
-                    let is_alias = alias.is_some_and(|alias| alias.node != FILLER);
-                    self.extent.aliases += usize::from(is_alias);
+                    if let Some(alias) = &field.node.alias {
+                        self.extent.aliases += 1;
+                        self.extent.alias = self.extent.alias.max(alias.node.len());
+                    }
                     let is_introspection = ["__schema", "__type"].contains(&name);
                     self.extent.introspections += usize::from(is_introspection);
                     self.extent.values += weights.of_arguments(&field.node.arguments);
@@ -136,6 +143,7 @@ impl<'a> Own<'a> {
                     (&spread.node.directives, None)
                 }
             };
+            self.extent.selections += 1;
             self.extent.values += weights.of_directives(directives);
             if let Some(inner) = inner.filter(|inner| !inner.node.items.is_empty()) {
                 self.add(inner, level + 1, weights);
@@ -179,6 +187,11 @@ pub fn expand(document: &ExecutableDocument, weights: &Weights) -> Result<()> {
     if whole.aliases > ALIASES {
         return Err(Error::TooCostly(format!(
             "the document has more than {ALIASES} aliases once its fragments are written out: ask in several requests"
+        )));
+    }
+    if whole.alias > ALIAS {
+        return Err(Error::bad_input(format!(
+            "an alias is longer than {ALIAS} characters: choose a shorter one"
         )));
     }
     if whole.introspections > INTROSPECTIONS {
