@@ -51,6 +51,10 @@ deny contains "Applications are not judged: waves would not wait for each other"
 	not settings["argocd-cm"]["resource.customizations.health.argoproj.io_Application"]
 }
 
+deny contains "applicationsetcontroller.enable.new.git.file.globbing is not true: files in subfolders would be tenants" if {
+	not settings["argocd-cmd-params-cm"]["applicationsetcontroller.enable.new.git.file.globbing"] == "true"
+}
+
 deny contains "more than the gateway reaches Argo CD's server" if {
 	some object in objects
 	object.kind == "NetworkPolicy"

@@ -1,4 +1,7 @@
-"""Refuses tenants' files that get in each other's way: FOLDER. What one file can't be is tenant.schema.json's to say."""
+"""Refuses tenants' files that get in each other's way, and what is none: FOLDER.
+
+What one file can't be is tenant.schema.json's to say.
+"""
 
 import pathlib
 import sys
@@ -8,7 +11,15 @@ import yaml
 
 def collisions(folder):
     seen = {}
-    for file in sorted(folder.glob("*.y*ml")):
+    for file in sorted(folder.rglob("*")):
+        if file.parent != folder or not file.is_file() or file.is_symlink():
+            yield f"{file.relative_to(folder)}: a tenant is a file here, no folder and nothing in one: nobody would check it"
+            continue
+        if file.name == "tenant.schema.json":
+            continue
+        if file.suffix != ".yaml":
+            yield f"{file.name}: it is no tenant's file: name it SLUG.yaml, or put it elsewhere"
+            continue
         tenant = yaml.safe_load(file.read_text())
         slug = tenant["slug"]
         if file.name != f"{slug}.yaml":

@@ -53,7 +53,9 @@ FILES = [
 # What a file can't be beside the right one: its name, what is changed, words of the refusal.
 COLLISIONS = [
     ("other.yaml", {}, "other.yaml: it holds the tenant {slug}: name it {slug}.yaml"),
-    ("{slug}.yml", {}, "{slug}.yml: it holds the tenant {slug}"),
+    ("{slug}.yml", {}, "{slug}.yml: it is no tenant's file"),
+    ("{slug}.json", {}, "{slug}.json: it is no tenant's file"),
+    ("a/{slug}.yaml", {}, "a/{slug}.yaml: a tenant is a file here"),
     ("other.yaml", {}, "the slug {slug} is that of"),
     ("other.yaml", {"slug": "other"}, "other.yaml: the host {host} is that of {slug}.yaml already"),
     ("other.yaml", {"slug": "other", "host": "{HOST}"}, "the host {host} is that of"),
@@ -89,7 +91,9 @@ def main(schema, values_schema, right, root):
             folder = pathlib.Path(folder)
             (folder / f"{slug}.yaml").write_text(right.read_text())
             changes = {key: value.format(**known) for key, value in changes.items()}
-            (folder / name.format(**known)).write_text(yaml.safe_dump(changed(tenant, changes)))
+            file = folder / name.format(**known)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(yaml.safe_dump(changed(tenant, changes)))
             told = list(collisions(folder))
             if not any(words.format(**known) in one for one in told):
                 sys.exit(f"{name} with {changes}: no refusal says {words.format(**known)!r}, but {told}")

@@ -9,9 +9,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -73,7 +75,7 @@ func run(args []string) error {
 			return fmt.Errorf("%s: only the git files generator can be expanded here", args[0])
 		}
 		for _, files := range generator.Git.Files {
-			found, err := filepath.Glob(filepath.Join(args[1], files.Path))
+			found, err := find(args[1], files.Path)
 			if err != nil {
 				return err
 			}
@@ -82,7 +84,7 @@ func run(args []string) error {
 				if err != nil {
 					return fmt.Errorf("%s: %w", file, err)
 				}
-				// The controller takes none of them then.
+				// The controller would take the first, and say nothing but in a condition.
 				name := fmt.Sprint(application["metadata"].(map[string]any)["name"])
 				if other, ok := named[name]; ok {
 					return fmt.Errorf("%s and %s both make the Application %s", other, file, name)
@@ -97,6 +99,28 @@ func run(args []string) error {
 		}
 	}
 	return nil
+}
+
+// find returns the files under root that fit, in the controller's order. `*` stands for `/` too, as it does unless
+// argocd-cmd-params-cm says otherwise: what either way would take is looked at.
+func find(root, pattern string) ([]string, error) {
+	fits, err := regexp.Compile("^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$")
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	folder, _, _ := strings.Cut(pattern, "*")
+	err = filepath.WalkDir(filepath.Join(root, path.Dir(folder)), func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, file)
+		if err == nil && !entry.IsDir() && fits.MatchString(relative) {
+			found = append(found, file)
+		}
+		return err
+	})
+	return found, err
 }
 
 func expand(set applicationSet, root, file string) (map[string]any, error) {
