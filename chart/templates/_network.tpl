@@ -24,7 +24,13 @@
     {{- else }}
     - ipBlock:
         cidr: 0.0.0.0/0
-        {{- with (index . 0).Values.networkPolicy.except }}
+        {{- $policy := (index $ 0).Values.networkPolicy }}
+        {{- $except := $policy.except }}
+        {{- range $policy.apiServer }}
+        {{- /* There is no IPv6 in what they are taken out of. */}}
+        {{- if not (contains ":" .) }}{{ $except = append $except . }}{{ end }}
+        {{- end }}
+        {{- with uniq $except }}
         except:
           {{- toYaml . | nindent 10 }}
         {{- end }}
