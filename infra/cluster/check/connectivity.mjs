@@ -18,10 +18,10 @@ const running = async (namespace, component) => {
 };
 
 /** A pod that does nothing, under the labels of those that come and go. */
-const probe = (namespace, name, labels) => JSON.stringify({
+const probe = ({ namespace, name, labels }) => ({
   apiVersion: "v1",
   kind: "Pod",
-  metadata: { name: `check-${name}`, namespace, labels },
+  metadata: { name, namespace, labels },
   spec: {
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 0,
@@ -35,35 +35,29 @@ const probe = (namespace, name, labels) => JSON.stringify({
   },
 });
 
-const labelsOf = async (kind, namespace, name) => {
-  const { spec } = await get(kind, "-n", namespace, name);
-  return (spec.jobTemplate?.spec ?? spec).template.metadata.labels;
-};
-
 /** Who connects, by name, in the order of the table; and the probes, which the caller removes. */
 async function sources() {
   const probes = [];
-  const stand = async (namespace, name, labels) => {
-    await apply(probe(namespace, name, labels));
-    probes.push([namespace, `check-${name}`]);
-    const { answer } = await until(60, `the pod ${namespace}/check-${name}`, async () => (await get("pod", "-n", namespace, `check-${name}`)).status?.podIP);
-    return answer;
-  };
   const found = [];
+  const stand = (name, namespace, short, labels) => {
+    probes.push({ namespace, name: `check-${short}`, labels });
+    found.push([name, until(60, `the pod ${namespace}/check-${short}`, async () => (await get("pod", "-n", namespace, `check-${short}`)).status?.podIP)]);
+  };
+  const template = async (kind, namespace, name) => (await get(kind, "-n", namespace, name)).spec;
   for (const tenant of TENANTS) {
     const short = tenant.replace("mcce-g1-", "");
-    for (const component of ["frontend", "backend"]) found.push([`${short}/${component}`, (await running(tenant, component))[0]]);
-    found.push([`${short}/producer`, await stand(tenant, "producer", await labelsOf("cronjob", tenant, "sundial-producer"))]);
-    found.push([`${short}/stranger`, await stand(tenant, "stranger", {})]);
+    for (const component of ["frontend", "backend"]) found.push([`${short}/${component}`, { answer: (await running(tenant, component))[0] }]);
+    stand(`${short}/producer`, tenant, "producer", (await template("cronjob", tenant, "sundial-producer")).jobTemplate.spec.template.metadata.labels);
+    stand(`${short}/stranger`, tenant, "stranger", {});
   }
-  const onboarding = (await get("cronjobs", "-n", "sundial-system")).items.find(({ metadata }) => metadata.name.includes(TENANTS[0]));
-  found.push(["migration", await stand("sundial-system", "migration", await labelsOf("job", "sundial-system", "sundial-migration"))]);
-  found.push(["onboarding", await stand("sundial-system", "onboarding", onboarding.spec.jobTemplate.spec.template.metadata.labels)]);
-  found.push(["system/stranger", await stand("sundial-system", "stranger", {})]);
+  stand("migration", "sundial-system", "migration", (await template("job", "sundial-system", "sundial-migration")).template.metadata.labels);
+  stand("onboarding", "sundial-system", "onboarding", (await template("cronjob", "sundial-system", `onboard-${TENANTS[0]}`)).jobTemplate.spec.template.metadata.labels);
+  stand("system/stranger", "sundial-system", "stranger", {});
   const [gateway] = (await get("pods", "-n", "nginx-gateway", "-l", "app=check-gateway")).items;
-  found.push(["gateway", gateway.status.podIP]);
-  found.push(["stranger", await stand("default", "stranger", {})]);
-  return { found, probes };
+  found.push(["gateway", { answer: gateway.status.podIP }]);
+  stand("stranger", "default", "stranger", {});
+  await apply(JSON.stringify({ apiVersion: "v1", kind: "List", items: probes.map(probe) }));
+  return { found: await Promise.all(found.map(async ([name, seen]) => [name, (await seen).answer])), probes };
 }
 
 /** What is connected to, by name. */
@@ -93,7 +87,7 @@ export async function table() {
     tried += opened[index].length;
     rows.push([name, ...opened[index].map((yes) => (yes ? "yes" : "-"))]);
   }
-  for (const [namespace, name] of probes) await kubectl("delete", "pod", "-n", namespace, name, "--wait=false");
+  for (const { namespace, name } of probes) await kubectl("delete", "pod", "-n", namespace, name, "--wait=false");
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const seen = `${rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()).join("\n")}\n`;
   const file = path.join(state, "connectivity.txt");

@@ -200,5 +200,6 @@ export async function killed() {
 export async function healed() {
   await kubectl("scale", "deployment/sundial-frontend", "-n", PROD, "--replicas=0");
   const { seconds } = await until(60, "the change to be taken back", async () => (await get("deployment", "-n", PROD, "sundial-frontend")).spec.replicas > 0);
+  await kubectl("rollout", "status", "deployment/sundial-frontend", "-n", PROD, "--timeout=60s");
   return `a change by hand was taken back after ${seconds.toFixed(1)} s`;
 }
