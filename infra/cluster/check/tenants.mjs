@@ -59,8 +59,11 @@ export async function migration() {
   assert.ok(status.completionTime <= first, `the migration ended at ${status.completionTime}, a server began at ${first}`);
   const restarts = pods.map(({ status: { containerStatuses } }) => containerStatuses[0].restartCount);
   assert.ok(restarts.every((count) => count === 0), `servers began again: ${restarts}`);
+  // Core first: the tenants' Applications are made once the migration's is healthy.
+  const tenants = (await applications()).filter(({ metadata }) => [PROD, TEST].includes(metadata.name)).map(({ metadata }) => metadata.creationTimestamp);
+  assert.ok(tenants.every((time) => time >= status.completionTime), `the migration ended at ${status.completionTime}, tenants came at ${tenants}`);
   const [[applied]] = sql("SELECT count(*) FROM seaql_migrations");
-  return `the migration ran once (${applied} changes) and ended ${((Date.parse(first) - Date.parse(status.completionTime)) / 1000).toFixed(0)} s before the first of ${pods.length} servers began; none began twice`;
+  return `core first: the migration ran once (${applied} changes), before the tenants came, and ended ${((Date.parse(first) - Date.parse(status.completionTime)) / 1000).toFixed(0)} s before the first of ${pods.length} servers began; none began twice`;
 }
 
 /** That all pods are held to `restricted`, and that one that asks for more is refused. */
