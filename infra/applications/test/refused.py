@@ -28,8 +28,9 @@ FILES = [
     ({"slug": "mcce-base"}, "'mcce-base' should not be valid under {'pattern': '-base$'}"),
     ({"slug": "kube-system"}, "'kube-system' should not be valid under {'pattern': '^(kube|calico)-'}"),
     ({"slug": "argocd"}, "'argocd' should not be valid under {'enum'"),
-    # sundial_owner may be the owner's own role.
+    # sundial_owner may be the owner's own role, and sundial_backup sees all tenants.
     ({"slug": "owner"}, "'owner' should not be valid under {'enum'"),
+    ({"slug": "backup"}, "'backup' should not be valid under {'enum'"),
     ({"name": " "}, "' ' does not match"),
     ({"group": "MCCE 1"}, "'MCCE 1' does not match"),
     ({"environment": "STAGE"}, "'STAGE' is not one of ['PROD', 'TEST']"),

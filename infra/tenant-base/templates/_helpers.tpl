@@ -11,10 +11,10 @@
 
 {{- define "tenant.labels" -}}
 app.kubernetes.io/name: sundial
-app.kubernetes.io/instance: {{ .Values.tenant.slug }}
+app.kubernetes.io/instance: {{ .Values.tenant.slug | quote }}
 app.kubernetes.io/part-of: sundial
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-sundial.io/tenant: {{ .Values.tenant.slug }}
+sundial.io/tenant: {{ .Values.tenant.slug | quote }}
 {{- end -}}
 
 {{- define "tenant.image" -}}
@@ -65,7 +65,7 @@ spec:
     - name: onboard
       image: {{ include "tenant.image" . }}
       imagePullPolicy: {{ .Values.images.pullPolicy }}
-      args: [onboard, /etc/sundial/tenant/tenants.yaml, --namespace, {{ .Values.tenant.slug }}]
+      args: [onboard, /etc/sundial/tenant/tenants.yaml, --namespace, {{ .Values.tenant.slug | quote }}]
       env:
         - name: SUNDIAL_DATABASE_URL
           valueFrom: { secretKeyRef: { name: sundial-owner, key: database-url } }
