@@ -117,7 +117,11 @@ pub async fn run(command: Onboard) -> Result<()> {
     let scope = operated(&pool, slug).await?;
     let known = cluster.read(PRODUCER, "token").await?;
     let outcome = match lasting(&scope, known).await? {
-        true => "as it was".to_owned(),
+        true => {
+            // Closing the pool waits for every connection, and the scope holds one.
+            drop(scope);
+            "as it was".to_owned()
+        }
         false => {
             let name = TokenName::try_from("producer on the cluster".to_owned())?;
             let expiry = Some(now() + TOKEN_DAYS * DAY);
