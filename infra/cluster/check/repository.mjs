@@ -36,7 +36,10 @@ export const revert = async () => {
   await git("push", "--quiet", "origin", "HEAD:main");
 };
 
-export const write = (file, text) => fs.writeFileSync(path.join(work, file), text);
+export function write(file, text) {
+  fs.mkdirSync(path.dirname(path.join(work, file)), { recursive: true });
+  fs.writeFileSync(path.join(work, file), text);
+}
 export const remove = (file) => fs.rmSync(path.join(work, file));
 
 /** Makes the repository anew; returns what was put in place of what. */
@@ -48,7 +51,9 @@ export async function make() {
   for (const folder of ["chart", "infra"]) fs.cpSync(path.join(root, folder), path.join(work, folder), { recursive: true });
 
   const values = "infra/applications/values.yaml";
-  replace("infra/bootstrap/root.yaml", "https://github.com/sundial/sundial.git", `file://${bare}`);
+  // A fork names its own there.
+  const [, address] = read("infra/bootstrap/root.yaml").match(/^ *repoURL: (\S+)$/m);
+  replace("infra/bootstrap/root.yaml", address, `file://${bare}`);
   environment("test", "check");
   environment("prod", "check");
   replace(values, /^database:\n(  .*\n)*/m, "database:\n  port: 5432\n  addresses: [192.0.2.10/32]\n");

@@ -97,15 +97,18 @@ export async function points() {
 /** One file more in Git: one tenant more. */
 export async function onboard() {
   const before = new Set((await applications()).map(({ metadata }) => metadata.name));
-  repository.write(`infra/applications/tenants/${NEW}.yaml`, `slug: ${NEW}
+  const file = (slug) => `slug: ${slug}
 name: MCCE group 2, test
 group: mcce-g2
 environment: TEST
-host: ${hostOf(NEW)}
+host: ${hostOf(slug)}
 access:
   - { organization: mcce, team: g1-admins, role: ADMIN }
 producer: { schedule: "* * * * *" }
-`);
+`;
+  repository.write(`infra/applications/tenants/${NEW}.yaml`, file(NEW));
+  // Which stands where nobody checks it, and must be nobody's.
+  repository.write("infra/applications/tenants/deeper/mcce-g3-test.yaml", file("mcce-g3-test"));
   await repository.commit(`One tenant more: ${NEW}`);
   const begun = Date.now();
   const took = () => (Date.now() - begun) / 1000;
@@ -123,7 +126,7 @@ producer: { schedule: "* * * * *" }
   await until(150, "points of the new tenant", async () => (await graphql(hostOf(NEW), person, query, { slug: NEW })).tenant.series.nodes[0]?.latest);
   const added = (await applications()).map(({ metadata }) => metadata.name).filter((name) => !before.has(name));
   assert.deepEqual(added.sort(), [NEW, `${NEW}-base`]);
-  return `one file committed: ${NEW} signs people in after ${serving.toFixed(0)} s, and has points after ${took().toFixed(0)} s; ${added.length} applications more`;
+  return `one file committed: ${NEW} signs people in after ${serving.toFixed(0)} s, and has points after ${took().toFixed(0)} s; ${added.length} applications more, and none by a file in a folder of tenants/`;
 }
 
 /** One file fewer: the workload is gone, and the data is not. */
