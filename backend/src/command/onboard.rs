@@ -19,7 +19,7 @@ use crate::{
     command::{apply, open, operated, say},
     config::DatabaseConfig,
     error::{Error, Result},
-    guard::{Admin, TenantScope, system},
+    guard::{Admin, Pool, TenantScope, system},
     identity::{TokenName, create_token, known_token, revoke_token},
     request::{DAY, now},
 };
@@ -114,33 +114,32 @@ pub async fn run(command: Onboard) -> Result<()> {
     let outcome = cluster.write(BACKEND, backend).await?;
     say(format_args!("Secret {BACKEND}: {outcome}"))?;
 
-    let scope = operated(&pool, slug).await?;
-    let known = cluster.read(PRODUCER, "token").await?;
-    let outcome = match lasting(&scope, known).await? {
-        true => {
-            // Closing the pool waits for every connection, and the scope holds one.
-            drop(scope);
-            "as it was".to_owned()
-        }
-        false => {
-            let name = TokenName::try_from("producer on the cluster".to_owned())?;
-            let expiry = Some(now() + TOKEN_DAYS * DAY);
-            let (id, token) = create_token(&scope, &name, None, expiry, now()).await?;
-            // First, for whoever reads the Secret writes at once. The one before ends by itself.
-            scope.commit().await?;
-            let data = BTreeMap::from([("token".to_owned(), token)]);
-            let written = cluster.write(PRODUCER, data).await;
-            if written.is_err() {
-                let scope = operated(&pool, slug).await?;
-                revoke_token(&scope, id, now()).await?;
-                scope.commit().await?;
-            }
-            format!("{}, for {TOKEN_DAYS} days", written?)
-        }
-    };
+    let outcome = renew(&pool, slug, &cluster).await?;
     say(format_args!("Secret {PRODUCER}: {outcome}"))?;
     pool.close().await;
     Ok(())
+}
+
+/// Sees to it that the producer has a token that lasts; what that took, in words.
+async fn renew(pool: &Pool, slug: &str, cluster: &Cluster) -> Result<String> {
+    let scope = operated(pool, slug).await?;
+    let known = cluster.read(PRODUCER, "token").await?;
+    if lasting(&scope, known).await? {
+        return Ok("as it was".to_owned());
+    }
+    let name = TokenName::try_from("producer on the cluster".to_owned())?;
+    let expiry = Some(now() + TOKEN_DAYS * DAY);
+    let (id, token) = create_token(&scope, &name, None, expiry, now()).await?;
+    // First, for whoever reads the Secret writes at once. The one before ends by itself.
+    scope.commit().await?;
+    let data = BTreeMap::from([("token".to_owned(), token)]);
+    let written = cluster.write(PRODUCER, data).await;
+    if written.is_err() {
+        let scope = operated(pool, slug).await?;
+        revoke_token(&scope, id, now()).await?;
+        scope.commit().await?;
+    }
+    Ok(format!("{}, for {TOKEN_DAYS} days", written?))
 }
 
 /// Whether a token of this text counts, and will for a while.
@@ -207,43 +206,4 @@ fn login(owner: &SecretString, role: &str, password: &SecretString) -> Result<Se
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn password_is_that_of_key_and_tenant() {
-        let of = |key: &str, slug| {
-            let password = password(&key.to_owned().into(), slug);
-            password.map(|password| password.expose_secret().to_owned())
-        };
-        let (key, other) = ("k".repeat(32), "l".repeat(32));
-        let derived = of(&key, "a-prod").expect("derives");
-        assert_eq!(derived.len(), 64);
-        assert_eq!(of(&key, "a-prod").ok(), Some(derived.clone()));
-        assert_ne!(of(&key, "b-prod").ok(), Some(derived.clone()));
-        assert_ne!(of(&other, "a-prod").ok(), Some(derived));
-        assert!(of("short", "a-prod").is_err());
-    }
-
-    #[test]
-    fn login_is_the_tenants_at_the_same_place() {
-        let of = |owner: &str| {
-            let url = login(
-                &owner.to_owned().into(),
-                "sundial_a",
-                &"secret".to_owned().into(),
-            );
-            url.map(|url| url.expose_secret().to_owned()).ok()
-        };
-        assert_eq!(
-            of("postgres://owner:pass@db:5433/sundial?sslmode=verify-full&sslrootcert=/etc/ca.crt&user=owner").as_deref(),
-            Some("postgres://sundial_a:secret@db:5433/sundial?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.crt")
-        );
-        assert_eq!(
-            of("postgresql://db/s").as_deref(),
-            Some("postgresql://sundial_a:secret@db/s")
-        );
-        assert_eq!(of("sqlite:sundial.db"), None);
-        assert_eq!(of("nothing"), None);
-    }
-}
+mod tests;

@@ -73,7 +73,7 @@ impl Cluster {
         )
     }
 
-    fn at(server: &str, authority: &str, token: &str, namespace: &str) -> Result<Self> {
+    pub(super) fn at(server: &str, authority: &str, token: &str, namespace: &str) -> Result<Self> {
         // A namespace's name is a DNS label: what is none would be another path.
         let is_label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if namespace.is_empty() || namespace.len() > 63 || !namespace.bytes().all(is_label) {
@@ -82,14 +82,12 @@ impl Cluster {
             )));
         }
         let fault = |error| Error::internal("the client of the cluster", error);
-        let mut http = Client::builder()
+        let known = Certificate::from_pem_bundle(authority.as_bytes()).map_err(fault)?;
+        let http = Client::builder()
             .user_agent(concat!("sundial/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT);
-        if !authority.is_empty() {
-            let known = Certificate::from_pem_bundle(authority.as_bytes()).map_err(fault)?;
-            http = http.tls_certs_only(known);
-        }
+            .timeout(TIMEOUT)
+            .tls_certs_only(known);
         Ok(Cluster {
             http: http.build().map_err(fault)?,
             token: token.to_owned().into(),
