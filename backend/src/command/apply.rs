@@ -1,30 +1,34 @@
-//! `sundial apply`: tenants and access rules from a file that is kept in Git.
+//! `sundial apply`: tenants, their access rules, retention and producers from a file that is kept in Git.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+mod file;
+
+use std::path::PathBuf;
 
 use clap::Args;
-use serde::{Deserialize, Deserializer};
 
+use self::file::Wanted;
+pub(super) use self::file::{check, read};
 use crate::{
     access::{
         change::Change,
-        rule::{Given, Rules},
         store::{self, By},
     },
-    command::{open, open_existing, ready, say},
+    command::{counted, open, open_existing, ready, say},
     config::DatabaseConfig,
     error::{Error, Result},
     guard::{
-        Admin, Pool, TenantScope, is_plain, is_slug, system,
-        table::{access_rule::RoleName, audit_event::Action, tenant},
+        Admin, Pool, TenantScope, system,
+        table::{audit_event::Action, tenant},
     },
+    point::store::{
+        retention::{Retention, set_retention},
+        usage,
+    },
+    producer::{self, Settings, settings::words},
     request::now,
 };
 
-/// Make tenants and access rules what a file says. Tenants that the file does not name stay as they are.
+/// Make tenants, their access rules, retention and producers what a file says. What it does not name stays as it is.
 #[derive(Args, Debug)]
 #[command(after_help = "A file:
   tenants:
@@ -36,6 +40,9 @@ use crate::{
         - { organization: mcce, team: g1-admins, role: ADMIN }
         - { organization: mcce, role: VIEWER }    # every member
       quota: { points: 100000000, bytes: 1000000000 }    # what it may store; any number without
+      retentionDays: 365         # how long points are kept, by their time; null for good
+      producers:
+        - { name: clock, schedule: '*/5 * * * *', timeZone: Europe/Vienna, grace: 2m }
 
 Examples:
   sundial apply tenants.yaml --dry-run
@@ -51,61 +58,6 @@ pub struct Apply {
     force: bool,
     #[command(flatten)]
     database: DatabaseConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    tenants: Vec<Tenant>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tenant {
-    slug: String,
-    name: String,
-    group: String,
-    environment: Environment,
-    access: Vec<Rule>,
-    #[serde(default)]
-    quota: Quota,
-}
-
-/// What a tenant may store; any number of what is left out.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Quota {
-    points: Option<i64>,
-    bytes: Option<i64>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "UPPERCASE")]
-enum Environment {
-    Prod,
-    Test,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    organization: String,
-    /// Left out for every member; a name that a template left empty is none, and not everybody.
-    #[serde(default, deserialize_with = "stated")]
-    team: Option<String>,
-    role: Role,
-}
-
-fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "UPPERCASE")]
-enum Role {
-    Viewer,
-    Editor,
-    Admin,
 }
 
 /// Runs the command: everything in the file is checked before anything is written.
@@ -127,21 +79,6 @@ pub async fn run(command: Apply) -> Result<()> {
     }
     pool.close().await;
     Ok(())
-}
-
-/// The tenants of a file.
-///
-/// # Errors
-/// [`Error::BadInput`] with the place in it.
-pub(super) fn read(file: &Path) -> Result<Vec<Wanted>> {
-    let place = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
-    parse(&text).map_err(|error| {
-        // The parser begins with that word itself.
-        let error = error.strip_prefix("error: ").unwrap_or(&error);
-        Error::bad_input(format!("the file {place}: {error}"))
-    })
 }
 
 /// Makes tenants and access rules what they shall be, and tells what that changes.
@@ -191,7 +128,7 @@ async fn try_out(pool: &Pool, tenants: &[Wanted], force: bool, tell: bool) -> Re
 /// What applying does to one tenant.
 struct Outcome {
     made: bool,
-    /// What else is new about the tenant, in words.
+    /// What is new about the tenant besides its access rules, in words.
     news: Vec<String>,
     change: Change,
 }
@@ -209,6 +146,14 @@ impl Outcome {
         )
         .await?;
         let change = store::plan(&scope, &tenant.rules, By::Operator).await?;
+        // First: whoever changes chunks and counters takes what keeps the chunks before the counters' row.
+        let mut settings = Vec::new();
+        if let Some(retention) = tenant.retention {
+            settings.extend(keep(&scope, retention, now).await?);
+        }
+        for wanted in &tenant.producers {
+            settings.extend(expect(&scope, wanted, now).await?);
+        }
         let made = before.is_none();
         let mut news = before.map_or_else(Vec::new, |before| news(&before, scope.tenant()));
         news.extend(quota_news(scope.tenant(), tenant));
@@ -223,6 +168,8 @@ impl Outcome {
                 .await?;
         }
         store::set_access_rules(&scope, tenant.rules.rows(), now).await?;
+        // They have their own entries in the audit log.
+        news.extend(settings);
         Ok((scope, Outcome { made, news, change }))
     }
 
@@ -248,6 +195,40 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// Keeps points as long as the file says, and tells so where that is news.
+async fn keep(
+    scope: &TenantScope<Admin>,
+    retention: Retention,
+    now: i64,
+) -> Result<Option<String>> {
+    if usage(scope).await?.retention == retention.micros() {
+        return Ok(None);
+    }
+    let deleted = set_retention(scope, retention, now).await?;
+    let deleted = counted(deleted.points.unsigned_abs(), "point");
+    Ok(Some(format!(
+        "points are kept {retention}: {deleted} deleted"
+    )))
+}
+
+/// Expects a producer's runs as the file says, and tells so where that is news.
+async fn expect(
+    scope: &TenantScope<Admin>,
+    settings: &Settings,
+    now: i64,
+) -> Result<Option<String>> {
+    let (producer, changed) = producer::store::set(scope, settings, now).await?;
+    Ok(changed.then(|| {
+        format!(
+            "producer {}: {} ({}), grace {}",
+            producer.name,
+            producer.schedule,
+            producer.time_zone,
+            words(producer.grace)
+        )
+    }))
 }
 
 /// What of a tenant is not as it was, a line each.
@@ -278,131 +259,4 @@ fn quota_news(was: &tenant::Model, wanted: &Wanted) -> Vec<String> {
     .filter(|(_, now, was)| now != was)
     .map(|(what, now, was)| format!("quota of {what}: {}, was {}", words(now), words(was)))
     .collect()
-}
-
-/// A tenant as it shall be, checked.
-pub(super) struct Wanted {
-    pub(super) slug: String,
-    name: String,
-    group: String,
-    environment: tenant::Environment,
-    quota_points: Option<i64>,
-    quota_bytes: Option<i64>,
-    rules: Rules,
-}
-
-/// That a file of this text could be applied.
-pub(super) fn check(text: &str) -> Result<(), String> {
-    parse(text).map(|_| ())
-}
-
-fn parse(text: &str) -> Result<Vec<Wanted>, String> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    let mut slugs = BTreeSet::new();
-    let mut wanted = Vec::new();
-    for tenant in file.tenants {
-        let slug = &tenant.slug;
-        for (field, value) in [("slug", slug), ("group", &tenant.group)] {
-            if !is_slug(value) {
-                return Err(format!(
-                    "`{value}` is no {field}: 1 to 63 of a-z, 0-9 and -, with a letter first and no - last"
-                ));
-            }
-        }
-        if !slugs.insert(slug.clone()) {
-            return Err(format!("the tenant {slug} stands there twice"));
-        }
-        let name = tenant.name.trim();
-        if name.is_empty() || name.len() > 200 || !is_plain(name) {
-            return Err(format!(
-                "the tenant {slug} needs a name of 1 to 200 bytes, none of them invisible"
-            ));
-        }
-        let quota = |what: &str, most: Option<i64>| match most {
-            Some(most) if most < 0 => Err(format!(
-                "the tenant {slug}: the quota of {what} is {most}: give a number from 0 on, or leave it out"
-            )),
-            most => Ok(most),
-        };
-        let (quota_points, quota_bytes) = (
-            quota("points", tenant.quota.points)?,
-            quota("bytes", tenant.quota.bytes)?,
-        );
-        let given: Vec<Given> = tenant.access.into_iter().map(Given::from).collect();
-        let rules =
-            Rules::try_from(given).map_err(|error| format!("the tenant {slug}: {error}"))?;
-        wanted.push(Wanted {
-            slug: tenant.slug,
-            name: name.to_owned(),
-            group: tenant.group,
-            environment: match tenant.environment {
-                Environment::Prod => tenant::Environment::Prod,
-                Environment::Test => tenant::Environment::Test,
-            },
-            quota_points,
-            quota_bytes,
-            rules,
-        });
-    }
-    Ok(wanted)
-}
-
-impl From<Rule> for Given {
-    fn from(rule: Rule) -> Self {
-        Given {
-            organization: rule.organization,
-            team: rule.team,
-            role: match rule.role {
-                Role::Viewer => RoleName::Viewer,
-                Role::Editor => RoleName::Editor,
-                Role::Admin => RoleName::Admin,
-            },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(from: &str, to: &str) -> String {
-        let text = "tenants:\n  - slug: a-prod\n    name: A\n    group: a\n    environment: PROD\n    access:\n      \
-                    - { organization: mcce, team: g1, role: ADMIN }\n";
-        assert!(text.contains(from));
-        text.replace(from, to)
-    }
-
-    #[test]
-    fn file_is_read() {
-        let tenants = parse(&with("a-prod", "b-prod")).expect("reads");
-        assert_eq!(tenants[0].slug, "b-prod");
-        assert_eq!(tenants[0].rules.rows().len(), 1);
-        assert_eq!(tenants[0].quota_points, None);
-        let text = with("group: a", "group: a\n    quota: { points: 5, bytes: 0 }");
-        let tenants = parse(&text).expect("reads");
-        assert_eq!(
-            (tenants[0].quota_points, tenants[0].quota_bytes),
-            (Some(5), Some(0))
-        );
-    }
-
-    #[test]
-    fn faults_are_told_in_words() {
-        let refusal = |from, to| parse(&with(from, to)).err().unwrap_or_default();
-        assert!(refusal("a-prod", "A prod").contains("is no slug"));
-        assert!(refusal("group: a", "group: A").contains("is no group"));
-        assert!(refusal("name: A", "name: ' '").contains("needs a name"));
-        assert!(
-            refusal("organization: mcce", "organization: 'a,b'")
-                .contains("the tenant a-prod: `a,b` is no GitHub organisation")
-        );
-        for blank in ["team: ''", "team: ", "team: null", "team: ~"] {
-            assert_ne!(refusal("team: g1", blank), "", "{blank}");
-        }
-        assert!(refusal("organization: mcce, ", "").contains("organization"));
-        assert!(refusal("ADMIN", "OWNER").contains("OWNER"));
-        assert!(refusal("group: a", "group: a\n    quota: { points: -1 }").contains("is -1"));
-        assert!(refusal("group: a", "group: a\n    quota: { rows: 1 }").contains("rows"));
-        assert!(refusal("environment", "environnement").contains("environnement"));
-    }
 }

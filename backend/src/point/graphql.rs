@@ -13,11 +13,11 @@ use crate::{
         aside::Aside,
         store::{
             delete::{Deleted, delete},
-            retention::set_retention,
+            retention::{Retention, set_retention},
         },
         write::{Column, IdempotencyKey, Write},
     },
-    request::{ContextExt, DAY, now},
+    request::{ContextExt, now},
     scalar::{Count, DateTime, TimeRange, Timestamp, seal},
     series::{self, SeriesMatch},
     tenant::graphql::{Role, parse_match},
@@ -72,8 +72,6 @@ impl From<Deleted> for DeletedPoints {
 
 /// Most texts that name series to be deleted from.
 const MATCHES: usize = 200;
-/// Longest time that points are kept, short of for good.
-const MOST_DAYS: i32 = 36_500;
 /// What can be done with points.
 #[derive(Default)]
 pub struct PointMutation;
@@ -182,23 +180,10 @@ impl PointMutation {
                 ));
             }
         };
-        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-            return Err(Error::bad_input(format!(
-                "`days` must be 1 to {MOST_DAYS}, or null to keep points for good"
-            )));
-        }
+        let retention = Retention::try_from(days)?;
         let scope = ctx.writing::<Admin>(&tenant).await?;
-        let retention = days.map(|days| i64::from(days) * DAY);
         let deleted = set_retention(&scope, retention, now()).await?;
         if !dry_run {
-            let kept = days.map_or("for good".to_owned(), |days| format!("for {days} days"));
-            let detail = format!(
-                "{kept}; {} points, {} bytes, of {} series deleted",
-                deleted.points, deleted.bytes, deleted.series
-            );
-            scope
-                .audit(Action::RetentionSet, "retention", &detail, now())
-                .await?;
             scope.commit().await?;
         }
         Ok(deleted.into())

@@ -292,6 +292,7 @@ impl ProducerMutation {
     ) -> Result<Producer> {
         ctx.asker()?.principal()?;
         // Before the tenant is entered: what never comes due takes a while to find out, and others wait to write.
+        let grace = grace.map(|grace| grace.0);
         let settings = working(move || Settings::new(name, &schedule, &time_zone, grace, now()));
         let settings = settings.await?;
         let scope = ctx.writing::<Editor>(&tenant).await?;

@@ -14,4 +14,5 @@ pub mod store;
 pub mod subscription;
 
 pub use schedule::Schedule;
+pub use settings::Settings;
 pub use state::State;

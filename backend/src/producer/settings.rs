@@ -5,7 +5,6 @@ use crate::{
     error::{Error, Result},
     guard::is_plain,
     producer::Schedule,
-    scalar::Duration,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -71,11 +70,11 @@ impl Settings {
         name: String,
         expression: &str,
         time_zone: &str,
-        grace: Option<Duration>,
+        grace: Option<Every>,
         now: i64,
     ) -> Result<Self> {
         let name = name.try_into()?;
-        let grace = grace.map(|grace| grace.0.about());
+        let grace = grace.map(Every::about);
         if grace.is_some_and(|grace| !GRACE.contains(&grace)) {
             return Err(Error::bad_input(
                 "`grace` must be 1s to 7d: how long after its slot a run may still begin",
@@ -176,7 +175,7 @@ mod tests {
     use super::*;
 
     fn settings(name: &str, grace: &str) -> Result<Settings> {
-        let grace = Duration(grace.parse().unwrap());
+        let grace = grace.parse().unwrap();
         Settings::new(name.into(), "* * * * *", "UTC", Some(grace), 0)
     }
 

@@ -44,6 +44,8 @@ FILES = [
     ({"quota": {"points": -1}}, "-1 is less than the minimum of 0"),
     ({"quota": {"bytes": "1 GB"}}, "'1 GB' is not of type 'integer'"),
     ({"resources": "huge"}, "'huge' is not one of ['small', 'medium', 'large']"),
+    ({"retentionDays": 0}, "0 is less than the minimum of 1"),
+    ({"retentionDays": 0.5}, "0.5 is not of type 'integer'"),
     ({"producer": {"schedule": "* * * * * *"}}, "'* * * * * *' does not match"),
     ({"producer": {"timeZone": "UTC+1 hour"}}, "'UTC+1 hour' does not match"),
     ({"replicas": 3}, "('replicas' was unexpected)"),

@@ -34,6 +34,9 @@ sundial.io/tenant: {{ .Values.tenant.slug | quote }}
 {{- range $what, $most := . }}{{ $_ := set $quota $what (int64 $most) }}{{ end -}}
 {{- $_ := set $tenant "quota" $quota -}}
 {{- end -}}
+{{- with .Values.tenant.retentionDays }}{{ $_ := set $tenant "retentionDays" (int .) }}{{ end -}}
+{{- /* So that the server misses its runs from the first one on. */ -}}
+{{- $_ := set $tenant "producers" (list (merge (dict "name" "clock") .Values.tenant.producer)) -}}
 {{- dict "tenants" (list $tenant) | toYaml -}}
 {{- end -}}
 

@@ -1,13 +1,19 @@
 //! How long points are kept.
 
-use std::ops::Range;
+use std::{
+    fmt::{Display, Formatter},
+    ops::Range,
+};
 
 use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
 
 use crate::{
     chunk::TIMES,
-    error::Result,
-    guard::{Admin, AtLeast, Editor, TenantScope, table::tenant_counter},
+    error::{Error, Result},
+    guard::{
+        Admin, AtLeast, Editor, TenantScope,
+        table::{audit_event::Action, tenant_counter},
+    },
     point::{
         entity::chunk::{Column, Entity, Head},
         store::{
@@ -16,33 +22,77 @@ use crate::{
             pending::counter,
         },
     },
+    request::DAY,
     series,
 };
 
 /// Chunks deleted in one transaction.
 const CHUNKS: u64 = 5_000;
 
-/// Keeps the tenant's points for `retention` (µs, by their time; for good without), and deletes what is older; lasting
-/// once the scope is committed.
+/// How many days at most points are kept for, unless for good.
+const MOST_DAYS: i32 = 36_500;
+
+/// How long points are kept, by their time: some days of 24 hours, or for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention(Option<i32>);
+
+impl TryFrom<Option<i32>> for Retention {
+    type Error = Error;
+
+    fn try_from(days: Option<i32>) -> Result<Self> {
+        if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+            return Err(Error::bad_input(format!(
+                "points are kept for 1 to {MOST_DAYS} days, or with null for good"
+            )));
+        }
+        Ok(Retention(days))
+    }
+}
+
+impl Display for Retention {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(days) => write!(f, "for {days} days"),
+            None => f.write_str("for good"),
+        }
+    }
+}
+
+impl Retention {
+    /// In µs; none for good.
+    pub fn micros(self) -> Option<i64> {
+        self.0.map(|days| i64::from(days) * DAY)
+    }
+}
+
+/// Keeps the tenant's points for that long, and deletes what is older; lasting once the scope is committed.
 ///
 /// # Errors
 /// As [`delete`].
 pub async fn set_retention(
     scope: &TenantScope<Admin>,
-    retention: Option<i64>,
+    retention: Retention,
     now: i64,
 ) -> Result<Deleted> {
     // Before the counter's row, as everybody who takes both: or two would wait for each other.
     scope.alone().await?;
+    let micros = Expr::value(retention.micros());
     let counters = scope.update::<tenant_counter::Entity>();
-    let counters = counters.set(tenant_counter::Column::Retention, Expr::value(retention));
+    let counters = counters.set(tenant_counter::Column::Retention, micros);
     counters.all().await?;
     let past = past(&counter(scope).await?, now);
-    if past.is_empty() {
-        return Ok(Deleted::default());
-    }
-    let all = series::store::ids(scope).await?;
-    delete(scope, &all, past).await
+    let deleted = match past.is_empty() {
+        true => Deleted::default(),
+        false => delete(scope, &series::store::ids(scope).await?, past).await?,
+    };
+    let detail = format!(
+        "{retention}; {} points, {} bytes, of {} series deleted",
+        deleted.points, deleted.bytes, deleted.series
+    );
+    scope
+        .audit(Action::RetentionSet, "retention", &detail, now)
+        .await?;
+    Ok(deleted)
 }
 
 fn past(counter: &tenant_counter::Model, now: i64) -> Range<i64> {

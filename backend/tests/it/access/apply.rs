@@ -13,6 +13,7 @@ on_both! {
     apply_tells_and_keeps_what_is_new_about_a_tenant,
     apply_that_strands_one_tenant_changes_none,
     apply_sets_what_a_tenant_may_store,
+    apply_sets_how_long_points_are_kept_and_which_producers_are_expected,
 }
 
 /// `sundial apply` of a file with these contents.
@@ -127,6 +128,66 @@ async fn apply_sets_what_a_tenant_may_store(app: TestApp) {
     let told = apply(&app, &format!("tenants:\n{tenant}"), &["--force"]).await;
     assert!(text(&told.stdout).contains("quota of points: none, was 3"));
     assert!(write(4).await);
+}
+
+async fn apply_sets_how_long_points_are_kept_and_which_producers_are_expected(app: TestApp) {
+    const DAY: i64 = 86_400_000_000;
+    let now = jiff::Timestamp::now().as_microsecond();
+    let points = [(now - 9 * DAY, 1.0), (now - 8 * DAY, 1.0), (now, 1.0)];
+    app.try_ingest(&app.prod, PROD, json!([batch("a", &points)]))
+        .await;
+    let file = |more: &str| {
+        let tenant = wanted(PROD, &["organization: mcce, role: ADMIN"]);
+        format!("tenants:\n{tenant}{more}")
+    };
+    let told = async |more: &str, flags: &[&str]| {
+        let done = apply(&app, &file(more), flags).await;
+        assert_eq!(text(&done.stderr), "");
+        let told = text(&done.stdout);
+        let lines = told.lines().filter(|line| !line.contains("every member"));
+        lines.map(str::to_owned).collect::<Vec<_>>().join("\n")
+    };
+    told("", &["--force"]).await;
+    let week = "    retentionDays: 7\n    producers: [{ name: clock, schedule: 0 * * * * }]\n";
+    let news = format!(
+        "{PROD}: changed\n  points are kept for 7 days: 2 points deleted\n  producer clock: 0 * * * * (UTC), grace 1m"
+    );
+    let dry = told(week, &["--dry-run"]).await;
+    assert_eq!(
+        dry,
+        format!("{news}\nnothing was written: this was a dry run")
+    );
+    assert_eq!(told(week, &[]).await, news);
+    let kept = format!("{PROD}: as it was");
+    assert_eq!(told(week, &[]).await, kept);
+    // What is not stated stays.
+    assert_eq!(told("", &[]).await, kept);
+    let other = "    retentionDays: null\n    producers: [{ name: clock, schedule: 0 * * * *, grace: 2m }]\n";
+    assert_eq!(
+        told(other, &[]).await,
+        format!(
+            "{PROD}: changed\n  points are kept for good: 0 points deleted\n  producer clock: 0 * * * * (UTC), grace 2m"
+        )
+    );
+    let events: Vec<String> = app
+        .database
+        .read(
+            "SELECT action || ': ' || detail FROM audit_event WHERE action IN ('RETENTION_SET', 'PRODUCER_SET') ORDER BY id",
+        )
+        .await;
+    let (first, others) = events.split_first().unwrap();
+    assert!(
+        first.starts_with("RETENTION_SET: for 7 days; 2 points, "),
+        "{first}"
+    );
+    assert_eq!(
+        others,
+        [
+            "PRODUCER_SET: schedule: 0 * * * * (UTC)\ngrace: 1m",
+            "RETENTION_SET: for good; 0 points, 0 bytes, of 0 series deleted",
+            "PRODUCER_SET: grace: 2m, was 1m"
+        ]
+    );
 }
 
 async fn apply_that_strands_one_tenant_changes_none(app: TestApp) {
