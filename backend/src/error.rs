@@ -83,6 +83,14 @@ impl Error {
         Error::Internal(format!("{doing}: {cause}"))
     }
 
+    /// What the database refuses to its role, in words that say to whom it does not; any other failure as it is.
+    pub fn unpermitted(error: DbErr, words: &str) -> Self {
+        match postgres_code(&error).as_deref() {
+            Some("42501") => Error::Forbidden(words.to_owned()),
+            _ => error.into(),
+        }
+    }
+
     /// Input that can't be taken, in words that say what to do.
     pub fn bad_input(words: impl std::fmt::Display) -> Self {
         Error::BadInput(words.to_string())
@@ -106,13 +114,18 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Whether a statement took longer than it may: PostgreSQL's `query_canceled`.
-fn is_cancelled(error: &DbErr) -> bool {
+/// PostgreSQL's code of a failure.
+fn postgres_code(error: &DbErr) -> Option<String> {
     let (DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))) =
         error
     else {
-        return false;
+        return None;
     };
     let code = error.as_database_error().and_then(|error| error.code());
-    code.as_deref() == Some("57014")
+    code.map(|code| code.into_owned())
+}
+
+/// Whether a statement took longer than it may.
+fn is_cancelled(error: &DbErr) -> bool {
+    postgres_code(error).as_deref() == Some("57014")
 }

@@ -45,10 +45,10 @@ use crate::{
         - { name: clock, schedule: '*/5 * * * *', timeZone: Europe/Vienna, grace: 2m }
 
 Examples:
-  sundial apply tenants.yaml --dry-run
-  sundial apply tenants.yaml --database-url postgres://sundial_owner@db/sundial")]
+  sundial apply tenants.yaml
+  sundial apply tenants.yaml --dry-run --database-url postgres://sundial_owner@db/sundial")]
 pub struct Apply {
-    /// YAML file
+    /// YAML file, or - for standard input
     file: PathBuf,
     /// Only tell what would change, and which known people gain and lose by it
     #[arg(long)]

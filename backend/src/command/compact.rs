@@ -18,7 +18,8 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   sundial compact --tenant mcce-g1-prod
-  sundial compact --tenant mcce-g1-prod --tenant mcce-g1-test --database-url postgres://sundial@db/sundial")]
+  sundial compact --tenant mcce-g1-prod --tenant mcce-g1-test \\
+      --database-url postgres://sundial@db/sundial")]
 pub struct Compact {
     /// A tenant's name; can be given several times
     #[arg(

@@ -56,9 +56,11 @@ it the lines that are written.
 
 Examples:
   sundial import --tenant mcce-g1-prod history.csv
-  influx_inspect export -database home -out /dev/stdout | sundial import --tenant mcce-g1-prod --format influx -
+  influx_inspect export -database home -out /dev/stdout |
+      sundial import --tenant mcce-g1-prod --format influx -
   gunzip -c history.csv.gz | sundial import --tenant mcce-g1-prod --format csv -
-  sundial import --tenant mcce-g1-prod --format ndjson --precision ms --from-line 200001 points.ndjson")]
+  sundial import --tenant mcce-g1-prod --format ndjson --precision ms \\
+      --from-line 200001 points.ndjson")]
 pub struct Import {
     /// The file; - for standard input
     file: PathBuf,

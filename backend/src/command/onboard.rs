@@ -46,7 +46,8 @@ the tenant; and writes two Secrets into the namespace, by the service account th
 
 The role's password is derived from the key's file. Another key is another password: restart the tenant's servers then.",
     after_help = "Examples (in a pod of its own namespace, as the database's owner):
-  sundial onboard tenant.yaml --namespace mcce-g1-prod --onboarding-key-file /etc/sundial/secret/onboarding-key"
+  sundial onboard tenant.yaml --namespace mcce-g1-prod \\
+      --onboarding-key-file /etc/sundial/secret/onboarding-key"
 )]
 pub struct Onboard {
     /// YAML file as `sundial apply` takes it, with one tenant

@@ -58,8 +58,25 @@ struct New {
 
 /// Longest slug whose CronJob, `onboard-SLUG`, has a name that Kubernetes takes (52), and PostgreSQL its role (57).
 const SLUG: usize = 44;
-/// Namespaces that are there already; infra/applications/tenants/tenant.schema.json knows more names that are taken.
-const TAKEN: [&str; 4] = ["default", "argocd", "cert-manager", "nginx-gateway"];
+/// Longest name that infra/applications/tenants/tenant.schema.json takes, in characters.
+const NAME: usize = 100;
+/// What stands for something else on a cluster, as that schema has it; besides `kube-…`, `calico-…` and `…-base`.
+const TAKEN: [&str; 14] = [
+    "app",
+    "argocd",
+    "backup",
+    "cert-manager",
+    "default",
+    "external-secrets",
+    "gateway-api",
+    "ingress",
+    "migration",
+    "monitoring",
+    "nginx-gateway",
+    "owner",
+    "root",
+    "sundial-system",
+];
 
 /// Runs the command.
 ///
@@ -77,22 +94,32 @@ fn file(new: &New) -> Result<String> {
             "`{slug}` is longer than {SLUG} characters, which objects of the cluster are named by"
         )));
     }
-    if TAKEN.contains(&slug.as_str()) || slug.starts_with("kube-") || slug.starts_with("sundial-") {
+    let is_part = ["kube-", "calico-"]
+        .iter()
+        .any(|start| slug.starts_with(start));
+    if TAKEN.contains(&slug.as_str()) || is_part || slug.ends_with("-base") {
         return Err(Error::bad_input(format!(
-            "`{slug}` is a namespace of the cluster's own: choose another slug"
+            "`{slug}` stands for something else on a cluster: choose another slug"
+        )));
+    }
+    if new.name.trim().chars().count() > NAME {
+        return Err(Error::bad_input(format!(
+            "the name is longer than {NAME} characters"
         )));
     }
     let ends = [("-prod", "PROD"), ("-test", "TEST")];
-    let end = ends.iter().find(|(end, _)| slug.ends_with(end));
-    let group = match (&new.group, end) {
-        (Some(group), _) => group.as_str(),
-        (None, Some((end, _))) => slug.strip_suffix(end).unwrap_or(slug),
-        (None, None) => return Err(missing("--group", slug)),
-    };
-    let environment = match (&new.environment, end) {
-        (Some(environment), _) => environment.as_str(),
-        (None, Some((_, environment))) => environment,
-        (None, None) => return Err(missing("--environment", slug)),
+    let end = ends
+        .iter()
+        .find_map(|(end, environment)| Some((slug.strip_suffix(end)?, *environment)));
+    let group = new.group.as_deref().or(end.map(|(group, _)| group));
+    let environment = new
+        .environment
+        .as_deref()
+        .or(end.map(|(_, environment)| environment));
+    let (Some(group), Some(environment)) = (group, environment) else {
+        return Err(Error::bad_input(format!(
+            "`{slug}` ends neither with -prod nor with -test: say --group and --environment"
+        )));
     };
     let is_label = |label: &str| {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -131,7 +158,7 @@ fn file(new: &New) -> Result<String> {
     let mut text = String::new();
     for (key, value) in [
         ("slug", json!(slug)),
-        ("name", json!(new.name)),
+        ("name", json!(new.name.trim())),
         ("group", json!(group)),
         ("environment", json!(environment)),
         ("host", json!(new.host)),
@@ -145,12 +172,6 @@ fn file(new: &New) -> Result<String> {
     }
     text += &format!("producer: {}\n", json!({ "schedule": new.schedule }));
     Ok(text)
-}
-
-fn missing(option: &str, slug: &str) -> Error {
-    Error::bad_input(format!(
-        "`{slug}` ends neither with -prod nor with -test: say {option}"
-    ))
 }
 
 fn rule(name: &str, role: &str) -> Value {
@@ -204,9 +225,46 @@ mod tests {
     }
 
     #[test]
+    fn slugs_are_refused_that_the_schema_of_tenants_refuses() {
+        let schema = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../infra/applications/tenants/tenant.schema.json"
+        );
+        let schema = std::fs::read_to_string(schema).expect("is there");
+        let schema: Value = serde_json::from_str(&schema).expect("parses");
+        let (slug, name) = (&schema["properties"]["slug"], &schema["properties"]["name"]);
+        assert_eq!(
+            (&slug["maxLength"], &name["maxLength"]),
+            (&json!(SLUG), &json!(NAME))
+        );
+        let refused = json!([
+            { "not": { "enum": TAKEN } }, { "not": { "pattern": "^(kube|calico)-" } }, { "not": { "pattern": "-base$" } },
+        ]);
+        assert_eq!(slug["allOf"], refused);
+        for slug in TAKEN
+            .into_iter()
+            .chain(["kube-a-prod", "calico-test", "a-base"])
+        {
+            let refusal = file(&new(slug)).expect_err("refuses").to_string();
+            assert!(
+                refusal.contains("stands for something else"),
+                "{slug}: {refusal}"
+            );
+        }
+    }
+
+    #[test]
     fn what_no_tenant_may_be_is_refused() {
         let refusal = |new: New| file(&new).expect_err("refuses").to_string();
-        assert!(refusal(new("g2")).contains("--group"));
+        assert!(refusal(new("g2")).contains("--group and --environment"));
+        let name = "a".repeat(101);
+        assert!(
+            refusal(New {
+                name,
+                ..new("g2-prod")
+            })
+            .contains("longer than 100")
+        );
         assert!(refusal(new("G2-prod")).contains("is no slug"));
         assert!(refusal(new(&format!("{}-prod", "a".repeat(45)))).contains("longer than 44"));
         assert!(

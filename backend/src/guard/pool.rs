@@ -9,7 +9,7 @@ use std::{
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    Statement, TransactionTrait,
+    DbErr, Statement, TransactionTrait,
     sqlx::{
         self,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -97,6 +97,14 @@ fn make_private(path: &Path) {
     }
     #[cfg(not(unix))]
     let _ = path;
+}
+
+/// That the role may not change tables.
+fn owners_alone(error: DbErr) -> Error {
+    Error::unpermitted(
+        error,
+        "tables are made and changed by the database role that owns them: log in as that one",
+    )
 }
 
 /// A database in memory has a name of this form and no file.
@@ -242,10 +250,12 @@ impl Pool {
     /// Applies all changes to the tables that are still missing.
     ///
     /// # Errors
-    /// [`Error::Internal`] with the database's words.
+    /// [`Error::Forbidden`] when the role does not own the tables, [`Error::Internal`] with the database's words.
     pub async fn migrate_up(&self) -> Result<()> {
         let _alone = self.alone().await?;
-        Ok(Migrator::up(self.connection(), None).await?)
+        Migrator::up(self.connection(), None)
+            .await
+            .map_err(owners_alone)
     }
 
     /// Waits until no other program changes the tables, which two at once would each make.
@@ -271,7 +281,9 @@ impl Pool {
     /// [`Error::Internal`] with the database's words.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
         let _alone = self.alone().await?;
-        Ok(Migrator::down(self.connection(), Some(steps)).await?)
+        Migrator::down(self.connection(), Some(steps))
+            .await
+            .map_err(owners_alone)
     }
 
     /// The names of the changes in order, each with whether it is applied.

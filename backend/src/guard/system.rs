@@ -260,12 +260,10 @@ pub async fn set_quota(
 
 /// That the server's role was refused what is the owner's.
 fn owner_alone(error: DbErr) -> Error {
-    if error.to_string().contains("permission denied") {
-        return Error::Forbidden(
-            "tenants are made and named by the database role that owns the tables: log in as that one".into(),
-        );
-    }
-    error.into()
+    Error::unpermitted(
+        error,
+        "tenants are made and named by the database role that owns the tables: log in as that one",
+    )
 }
 
 /// The ingest token whose SHA-256 is `hash`, with the slug of its tenant.

@@ -67,6 +67,20 @@ pub(in crate::guard) fn check(url: &str) -> Result<String> {
             "verify-ca",
             "verify-full",
         ];
+        // The driver says what is wrong with it, and not with which.
+        let is_file = ["cert", "-cert", "key", "-key", "-ca"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        let is_text = value.trim_start().starts_with("-----BEGIN");
+        if name.starts_with("ssl")
+            && is_file
+            && !is_text
+            && let Err(error) = std::fs::metadata(value.as_ref())
+        {
+            return Err(Error::bad_input(format!(
+                "the file {value} of the database URL's `{name}`: {error}"
+            )));
+        }
         if matches!(name.as_ref(), "sslmode" | "ssl-mode") && !modes.contains(&value.as_ref()) {
             let modes = modes.join(", ");
             return Err(faulty(&format_args!("`{name}` must be one of {modes}")));
@@ -92,6 +106,26 @@ mod tests {
         ] {
             assert_eq!(check(url).unwrap(), taken);
         }
+    }
+
+    #[test]
+    fn file_that_is_not_there_is_named() {
+        for name in ["sslrootcert", "ssl-ca", "sslkey"] {
+            let words = check(&format!("postgres://a:secret@db/c?{name}=/no/ca.pem"));
+            let words = words.unwrap_err().to_string();
+            assert!(
+                words.starts_with(&format!(
+                    "the file /no/ca.pem of the database URL's `{name}`: "
+                )),
+                "{words}"
+            );
+        }
+        let there = concat!(
+            "postgres://db/c?sslrootcert=",
+            env!("CARGO_MANIFEST_DIR"),
+            "/Cargo.toml"
+        );
+        assert!(check(there).is_ok());
     }
 
     #[test]

@@ -183,7 +183,9 @@ async fn faults_of_the_fence_are_found() {
         faults
     };
     let owner = faults(&app.database.owner).await;
-    assert!(owner.contains("owns table batch"), "{owner}");
+    assert!(owner.contains("owns tables access_rule, "), "{owner}");
+    // That is told once, and not of each table and right.
+    assert!(owner.lines().count() < 5, "{owner}");
     let superuser = faults(&app.database.superuser).await;
     assert!(superuser.contains("does not bind"), "{superuser}");
     let lift = "ALTER TABLE batch NO FORCE ROW LEVEL SECURITY";
@@ -401,7 +403,10 @@ async fn role_of_a_tenant_reads_that_tenant_alone_whatever_it_says() {
             .await
             .contains("no such tenant")
     );
-    assert!(faults(url.as_str(), None).await.contains("SUNDIAL_TENANT"));
+    // Nobody is told to drop what binds it.
+    let unsaid = faults(url.as_str(), None).await;
+    assert!(unsaid.contains("SUNDIAL_TENANT"), "{unsaid}");
+    assert_eq!(unsaid.lines().count(), 1, "{unsaid}");
     let unbound = faults(&app.database.url, Some(PROD)).await;
     assert!(unbound.contains("table batch does not bind"), "{unbound}");
     // Or in one table alone: not at all, or to another tenant.
@@ -555,6 +560,17 @@ async fn role_is_refused_for_its_name_or_password() {
         .await;
     let granted = system::grant_application_role(&owner, &longest).await;
     assert!(granted.is_ok(), "{granted:?}");
+    // Nor does who may make no roles make one, or who owns no tables change them.
+    let made = system::bind_application_role(&owner, &format!("{name}_new"), None, PROD).await;
+    let words = made.err().map(|error| error.to_string());
+    assert!(
+        words
+            .as_deref()
+            .is_some_and(|words| words.contains("CREATEROLE")),
+        "{words:?}"
+    );
+    let words = app.pool.migrate_down(1).await.unwrap_err().to_string();
+    assert!(words.contains("owns them"), "{words}");
     // Nor is a password that is short, or that PostgreSQL would have to rewrite first.
     for password in [
         "",
@@ -583,7 +599,7 @@ async fn role_that_could_become_the_owner_is_a_fault() {
     let grant = format!("GRANT {name}_owner TO {name}_app");
     app.database.execute(&grant).await;
     let faults = system::fence_faults(&app.pool).await.unwrap().join("\n");
-    assert!(faults.contains("owns table batch"), "{faults}");
+    assert!(faults.contains("owns tables access_rule, "), "{faults}");
     app.database
         .execute(&format!(
             "REVOKE {name}_owner FROM {name}_app; GRANT DELETE ON audit_event TO {name}_app"

@@ -123,8 +123,11 @@ pub(in crate::command) struct Wanted {
 /// [`Error::BadInput`] with the place in it.
 pub(in crate::command) fn read(file: &Path) -> Result<Vec<Wanted>> {
     let place = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| Error::bad_input(format!("the file {place}: {error}")))?;
     parse(&text).map_err(|error| {
         // The parser begins with that word itself.
         let error = error.strip_prefix("error: ").unwrap_or(&error);

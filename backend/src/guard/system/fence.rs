@@ -78,17 +78,22 @@ pub async fn fence_faults(pool: &Pool) -> Result<Vec<String>> {
         ));
     }
     faults.extend(powers(&open).await?);
-    for [table] in rows(
-        &open,
-        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+    let owned = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = current_schema() AND c.relkind = 'r' \
-         AND pg_has_role(current_user, c.relowner, 'MEMBER') ORDER BY 1",
-    )
-    .await?
-    {
+         AND pg_has_role(current_user, c.relowner, 'MEMBER') ORDER BY 1";
+    let owned: Vec<String> = rows(&open, owned)
+        .await?
+        .into_iter()
+        .map(|[table]| table)
+        .collect();
+    if !owned.is_empty() {
+        let (noun, tables) = (
+            if owned.len() == 1 { "table" } else { "tables" },
+            owned.join(", "),
+        );
         faults.push(format!(
-            "the server's role owns table {table} and could lift its fence: log in as another role than \
-             the one that migrates (`sundial migrate up --application-role …` grants what it needs)"
+            "the server's role owns {noun} {tables} and could lift the fence: log in as another role than the one that \
+             migrates (`sundial migrate up --application-role …` grants what it needs)"
         ));
     }
     for [table, privilege] in rows(&open, &rights()).await? {
@@ -136,19 +141,25 @@ async fn powers(open: &DatabaseTransaction) -> Result<Vec<String>> {
     Ok(powers.into_iter().map(fault).collect())
 }
 
-/// Asks for each right to the tables that the server's role has and has no need of.
+/// Asks for each right to the tables that the server's role has and has no need of, besides those of an owner.
 fn rights() -> String {
     format!(
         "SELECT t.name, p.name FROM (SELECT unnest(string_to_array('{TABLES}', ', ')), 'SELECT INSERT UPDATE DELETE' \
          UNION ALL SELECT '{LOG}', 'SELECT INSERT' UNION ALL SELECT '{NAMES}', 'SELECT') AS t (name, needed), \
          unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (name) \
-         WHERE to_regclass(t.name) IS NOT NULL AND NOT p.name = ANY (string_to_array(t.needed, ' ')) \
+         WHERE to_regclass(t.name) IS NOT NULL AND NOT pg_has_role(current_user, \
+         (SELECT relowner FROM pg_class WHERE oid = to_regclass(t.name)), 'MEMBER') AND NOT p.name = ANY (string_to_array(t.needed, ' ')) \
          AND CASE WHEN p.name IN ('INSERT', 'UPDATE', 'REFERENCES') THEN has_any_column_privilege(t.name, p.name) \
          ELSE has_table_privilege(t.name, p.name) END ORDER BY 1, 2"
     )
 }
 
-/// Asks for each policy that lets the server's role see or write rows without a word of what the transaction is of.
+/// What binds the server's role, table by table.
+const BINDING: &str = "SELECT tablename::text, qual FROM pg_policies WHERE schemaname = current_schema() \
+    AND permissive = 'RESTRICTIVE' AND cmd = 'ALL' AND with_check = qual AND current_user = ANY (roles)";
+
+/// Asks for each policy that lets the server's role see or write rows without a word of what the transaction is of. That
+/// of a role that is bound to one tenant is none of them, even where nobody has said yet to which.
 fn open_policies(home: i32) -> String {
     const SAID: &str = "LIKE '%current_setting(''app.%'";
     format!(
@@ -158,20 +169,16 @@ fn open_policies(home: i32) -> String {
          WHERE r.name = 'public' OR pg_has_role(current_user, r.name, 'MEMBER')) \
          AND NOT (COALESCE(qual, with_check) IS NOT NULL AND COALESCE(qual {SAID}, true) \
          AND COALESCE(with_check {SAID}, true)) \
-         AND NOT ({home} > 0 AND policyname = 'reach_' || current_user \
-         AND qual IN ('(tenant_id = {home})', '(id = {home})')) ORDER BY 1, 2"
+         AND NOT (policyname = 'reach_' || current_user AND CASE WHEN {home} > 0 \
+         THEN qual IN ('(tenant_id = {home})', '(id = {home})') \
+         ELSE (tablename, qual) IN (SELECT bound.tablename, bound.qual FROM ({BINDING}) AS bound (tablename, qual)) END) \
+         ORDER BY 1, 2"
     )
 }
 
 /// What is wrong with the policies that bind the server's role to one tenant.
 async fn binding_faults(open: &DatabaseTransaction, home: i32) -> Result<Vec<String>> {
-    let bound: Vec<[String; 2]> = rows(
-        open,
-        "SELECT tablename::text, qual FROM pg_policies WHERE schemaname = current_schema() \
-         AND permissive = 'RESTRICTIVE' AND cmd = 'ALL' AND with_check = qual \
-         AND current_user = ANY (roles) ORDER BY 1",
-    )
-    .await?;
+    let bound: Vec<[String; 2]> = rows(open, BINDING).await?;
     if home == 0 {
         return Ok(match bound.first() {
             None => Vec::new(),

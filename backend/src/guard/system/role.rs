@@ -121,7 +121,8 @@ pub async fn bind_application_role(
         sql += &format!("ALTER ROLE {role} PASSWORD '{password}'; ");
     }
     if !sql.is_empty() {
-        pool.connection().execute_unprepared(&sql).await?;
+        let made = pool.connection().execute_unprepared(&sql).await;
+        made.map_err(|error| Error::unpermitted(error, "roles are made by one that may: as an administrator run `ALTER ROLE … CREATEROLE` for this one"))?;
     }
     for [table, column] in tables {
         let by = format!("({column} = {id})");
