@@ -171,11 +171,16 @@ deny contains msg if {
 	some direction, peers in {"ingress": "from", "egress": "to"}
 	some rule in input.spec[direction]
 	some peer in rule[peers]
-	endswith(peer.ipBlock.cidr, "/0")
+	wide(peer.ipBlock.cidr)
 	count(object.get(peer.ipBlock, "except", [])) == 0
 	count(object.get(rule, "ports", [])) == 0
 	msg := sprintf("%s: %s opens %s, without an exception and without a port", [pod.name, direction, peer.ipBlock.cidr])
 }
+
+# All of it, or so large a part that a few make all.
+wide(cidr) if regex.match(`^[0-9.]+/0*[0-7]$`, cidr)
+
+wide(cidr) if regex.match(`:.*/0*([0-9]|1[0-5])$`, cidr)
 
 # An empty selector among the peers is every pod of every namespace.
 deny contains msg if {
