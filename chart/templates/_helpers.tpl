@@ -128,3 +128,9 @@ volumeMounts:
 {{ .Values.route.ingress.namespace }}
 {{- end -}}
 {{- end }}
+
+{{/* A processor amount in thousandths, or one of bytes in Ki, to compare it. */}}
+{{- define "sundial.amount" -}}
+{{- $unit := dict "m" 1 "" 1000 "Ki" 1 "Mi" 1024 "Gi" 1048576 -}}
+{{- mulf (regexFind "^[0-9.]+" (toString .) | float64) (get $unit (regexFind "[A-Za-z]*$" (toString .))) | int64 -}}
+{{- end }}
