@@ -5,6 +5,11 @@ package main
 
 import data.pod
 
+deny contains msg if {
+	endswith(input.kind, "List")
+	msg := sprintf("%s: what is in it is looked at by nobody: give each object a document of its own", [input.kind])
+}
+
 # Pods: what `restricted` pod security asks for, said on the object, before the cluster refuses the pod.
 
 deny contains msg if {
@@ -129,6 +134,21 @@ deny contains msg if {
 	msg := sprintf("%s: rights in all namespaces are nobody's here", [pod.name])
 }
 
+deny contains msg if {
+	input.kind == "RoleBinding"
+	input.roleRef.kind != "Role"
+	msg := sprintf("%s: what the %s %s allows is not seen here: bind a Role", [pod.name, input.roleRef.kind, input.roleRef.name])
+}
+
+# Into other pods, or to be somebody else.
+deny contains msg if {
+	input.kind == "Role"
+	some rule in input.rules
+	some right in array.concat(rule.resources, rule.verbs)
+	right in {"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "pods/ephemeralcontainers", "services/proxy", "serviceaccounts/token", "impersonate", "bind", "escalate"}
+	msg := sprintf("%s: `%s` is a way to all that others may", [pod.name, right])
+}
+
 # Reading or changing Secrets is a right to those that are named.
 deny contains msg if {
 	input.kind == "Role"
@@ -188,7 +208,9 @@ deny contains msg if {
 	some direction, peers in {"ingress": "from", "egress": "to"}
 	some rule in input.spec[direction]
 	some peer in rule[peers]
-	peer.namespaceSelector == {}
+	every _, wanted in object.get(peer, "namespaceSelector", {"none": [1]}) {
+		count(wanted) == 0
+	}
 	msg := sprintf("%s: %s opens all namespaces", [pod.name, direction])
 }
 

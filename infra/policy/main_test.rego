@@ -44,6 +44,15 @@ test_cronjob_is_looked_into if {
 	only(main.deny, "runAsNonRoot") with input as json.patch(job, [{"op": "remove", "path": "/spec/jobTemplate/spec/template/spec/securityContext/runAsNonRoot"}])
 }
 
+test_list_is_refused if only(main.deny, "looked at by nobody") with input as {"kind": "List", "items": [{"kind": "Secret"}]}
+
+test_replication_controller_is_looked_into if {
+	only(main.deny, "hostNetwork") with input as json.patch(pod, [
+		{"op": "replace", "path": "/kind", "value": "ReplicationController"},
+		{"op": "add", "path": concat("", [spec, "/hostNetwork"]), "value": true},
+	])
+}
+
 test_bare_pod_is_looked_into if {
 	bare := {"kind": "Pod", "metadata": pod.metadata, "spec": object.union(pod.spec.template.spec, {"hostNetwork": true})}
 	only(main.deny, "hostNetwork") with input as bare
@@ -107,6 +116,12 @@ test_roles if {
 	count(main.deny) == 0 with input as role({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a"], "verbs": ["get", "update"]})
 	only(main.deny, "`get` of secrets") with input as role({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]})
 	only(main.deny, "verbs hold `*`") with input as role({"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]})
+	only(main.deny, "`pods/exec` is a way") with input as role({"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create"]})
+	only(main.deny, "`impersonate` is a way") with input as role({"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]})
+	count(main.deny) == 0 with input as {"kind": "RoleBinding", "metadata": {"name": "r"}, "roleRef": {"kind": "Role", "name": "r"}}
+	only(main.deny, "the ClusterRole cluster-admin allows") with input as {
+		"kind": "RoleBinding", "metadata": {"name": "r"}, "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"},
+	}
 	only(main.deny, "all namespaces") with input as {"kind": "ClusterRoleBinding", "metadata": {"name": "r"}}
 }
 
@@ -141,5 +156,7 @@ test_network_policies if {
 	only(main.deny, "opens ::/0") with input as policy([{"to": [{"ipBlock": {"cidr": "::/0"}}]}])
 	only(main.deny, "neither peers nor ports") with input as policy([{}])
 	only(main.deny, "all namespaces") with input as policy([{"to": [{"namespaceSelector": {}}], "ports": [{"port": 443}]}])
+	only(main.deny, "all namespaces") with input as policy([{"to": [{"namespaceSelector": {"matchLabels": {}}}], "ports": [{"port": 443}]}])
+	count(main.deny) == 0 with input as policy([{"to": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}, {"podSelector": {}}]}])
 	only(main.deny, "policyTypes is missing") with input as {"kind": "NetworkPolicy", "metadata": {"name": "p"}, "spec": {"podSelector": {}}}
 }

@@ -4,14 +4,14 @@ package pod
 specs contains input.spec if input.kind == "Pod"
 
 specs contains input.spec.template.spec if {
-	input.kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"}
+	input.kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}
 }
 
 specs contains input.spec.jobTemplate.spec.template.spec if input.kind == "CronJob"
 
 labels := input.spec.jobTemplate.spec.template.metadata.labels if input.kind == "CronJob"
 
-labels := input.spec.template.metadata.labels if input.kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"}
+labels := input.spec.template.metadata.labels if input.kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}
 
 labels := input.metadata.labels if input.kind == "Pod"
 
