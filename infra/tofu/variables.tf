@@ -140,8 +140,9 @@ variable "database_operator_addresses" {
   nullable    = false
   default     = []
 
+  # Zeros in front are read in two ways, and 0.0.0.0 in any spelling is everything to some.
   validation {
-    condition     = alltrue([for a in var.database_operator_addresses : can(cidrnetmask("${a}/32")) && a != "0.0.0.0"])
+    condition     = alltrue([for a in var.database_operator_addresses : can(cidrnetmask("${a}/32")) && !can(regex("^0|\\.0[0-9]", a))])
     error_message = "Single IPv4 addresses such as 203.0.113.7, without a prefix: no network may reach the database."
   }
 }

@@ -222,6 +222,15 @@ run "the_whole_internet_is_refused" {
   }
 }
 
+run "the_address_of_everything_is_refused_however_it_is_written" {
+  command         = plan
+  expect_failures = [var.database_operator_addresses]
+
+  variables {
+    database_operator_addresses = ["00.0.0.0"]
+  }
+}
+
 run "network_of_an_operator_is_refused" {
   command         = plan
   expect_failures = [var.database_operator_addresses]

@@ -77,6 +77,24 @@ run "the_address_of_everything_is_refused" {
   }
 }
 
+run "the_address_of_everything_is_refused_however_it_is_written" {
+  command         = plan
+  expect_failures = [var.addresses]
+
+  variables {
+    addresses = ["00.0.0.0"]
+  }
+}
+
+run "address_that_is_read_in_two_ways_is_refused" {
+  command         = plan
+  expect_failures = [var.addresses]
+
+  variables {
+    addresses = ["203.0.113.011"]
+  }
+}
+
 run "network_is_refused" {
   command         = plan
   expect_failures = [var.addresses]
