@@ -12,11 +12,24 @@ deny contains "policy.default is not empty: whoever signs in would have a role" 
 	not settings["argocd-rbac-cm"]["policy.default"] == ""
 }
 
+# Argo CD adds up what ends so: policy.csv, policy.MORE.csv.
 deny contains msg if {
-	some line in split(settings["argocd-rbac-cm"]["policy.csv"], "\n")
+	some key, policy in settings["argocd-rbac-cm"]
+	endswith(key, ".csv")
+	some line in split(policy, "\n")
 	line != ""
 	not regex.match(`^(g, [a-z0-9-]+:[a-z0-9_-]+, role:[a-z]+|p, role:[a-z]+, .*)$`, line)
-	msg := sprintf("policy.csv: `%s` gives a role to what is no team: ORGANISATION:TEAM", [line])
+	msg := sprintf("%s: `%s` gives a role to what is no team: ORGANISATION:TEAM", [key, line])
+}
+
+deny contains "scopes is not [groups]: what else somebody says of themselves would count as a team" if {
+	not settings["argocd-rbac-cm"].scopes == "[groups]"
+}
+
+deny contains msg if {
+	some setting in ["users.anonymous.enabled", "exec.enabled"]
+	not object.get(settings["argocd-cm"], setting, "false") == "false"
+	msg := sprintf("%s is not false: nobody comes in without a name, and nobody into a pod", [setting])
 }
 
 deny contains "admin.enabled is not false: a password would do everything" if {
