@@ -30,6 +30,10 @@ def collisions(folder):
             yield f"{file.name}: it is no tenant's file: name it SLUG.yaml, or put it elsewhere"
             continue
         tenant = yaml.safe_load(file.read_text())
+        # The schema's reader takes `on` for a text; Argo CD's does not.
+        if not isinstance(tenant, dict) or any(not isinstance(tenant.get(key), str) for key in ("slug", "name", "host")):
+            yield f"{file.name}: its slug, name and host are no texts to YAML: put them in quotes"
+            continue
         slug = tenant["slug"]
         if file.name != f"{slug}.yaml":
             yield f"{file.name}: it holds the tenant {slug}: name it {slug}.yaml"
@@ -48,7 +52,7 @@ def collisions(folder):
                 yield f"{file.name}: {rules} access rules are for {name}: keep one"
         if len(tenant["name"].encode()) > 200 or UNSEEN.search(tenant["name"]):
             yield f"{file.name}: its name has more than 200 bytes, or what nobody can see"
-        zone = tenant.get("producer", {}).get("timeZone", "Etc/UTC")
+        zone = (tenant.get("producer") or {}).get("timeZone", "Etc/UTC")
         if ZONES and zone not in ZONES:
             yield f"{file.name}: there is no time zone {zone}: write an IANA name such as Europe/Vienna"
 

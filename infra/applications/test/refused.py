@@ -63,6 +63,7 @@ COLLISIONS = [
     ("other.yaml", {"slug": "other"}, "other.yaml: the host {host} is that of {slug}.yaml already"),
     ("other.yaml", {"slug": "other", "host": "{HOST}"}, "the host {host} is that of"),
     ("other.yaml", {"slug": "{under}", "host": "b.example.org"}, "the database role {role} is that of {slug}.yaml already"),
+    ("on.yaml", {"slug": True}, "on.yaml: its slug, name and host are no texts to YAML: put them in quotes"),
     # Onboarding would refuse these, and Kubernetes the last.
     ("other.yaml", {"access": [ADMIN, ADMIN | {"organization": "MCCE", "role": "VIEWER"}]}, "2 access rules are for mcce/g1-admins: keep one"),
     ("other.yaml", {"access": [ADMIN | {"team": "mcce"}, {"organization": "mcce", "role": "ADMIN"}] * 2}, "2 access rules are for mcce: keep one"),
