@@ -173,7 +173,7 @@ async fn next_change<R: AtLeast<Editor>>(scope: &TenantScope<R>) -> Result<i64> 
 }
 
 /// Makes the producer that `settings` name, or changes it to them: then slots are expected from `now` on, where other ones
-/// are due than before. Tells whether that changed anything; if not, the scope is to be left without a commit.
+/// are due than before. Tells whether that changed anything; if not, the scope has nothing to commit.
 ///
 /// # Errors
 /// [`Error::Forbidden`] beyond the reach of an ingest token, [`Error::QuotaExceeded`] when there are [`MOST_PRODUCERS`]
@@ -185,50 +185,65 @@ pub async fn set<R: AtLeast<Editor>>(
 ) -> Result<(Model, bool)> {
     let name = settings.name.as_str();
     reach::check(scope, name)?;
+    if let Some(before) = by_name(scope, name).await?
+        && changes(&before, settings).is_empty()
+    {
+        return Ok((before, false));
+    }
     next_change(scope).await?;
+    // Again, for somebody else may have changed it up to now.
     let Some(before) = by_name(scope, name).await? else {
         return Ok((make(scope, settings, now).await?, true));
     };
-    let grace = settings.grace.unwrap_or(before.grace);
-    let due = |schedule: &str, zone: &str| format!("{schedule} ({zone})");
-    let (was, is) = (
-        due(&before.schedule, &before.time_zone),
-        due(settings.schedule.expression(), settings.schedule.zone()),
-    );
-    let changes = [
-        ("schedule", is == was, is, was),
-        (
-            "grace",
-            grace == before.grace,
-            words(grace),
-            words(before.grace),
-        ),
-    ];
-    let since = if changes[0].1 { before.since } else { now };
-    let changes = changes.into_iter().filter(|(_, same, _, _)| !same);
-    let detail = changes.map(|(what, _, is, was)| format!("{what}: {is}, was {was}"));
-    let detail: Vec<String> = detail.collect();
-    if detail.is_empty() {
+    let changes = changes(&before, settings);
+    if changes.is_empty() {
         return Ok((before, false));
     }
+    let is_due_as_before = before.schedule == settings.schedule.expression()
+        && before.time_zone == settings.schedule.zone();
     let changed = scope
         .update::<Entity>()
         .filter(Column::Id.eq(before.id))
         .set(Column::Schedule, settings.schedule.expression())
         .set(Column::TimeZone, settings.schedule.zone())
-        .set(Column::Grace, grace)
-        .set(Column::Since, since)
+        .set(Column::Grace, settings.grace.unwrap_or(before.grace))
+        .set(
+            Column::Since,
+            if is_due_as_before { before.since } else { now },
+        )
         .all()
         .await?;
     let changed = changed
         .into_iter()
         .next()
         .ok_or(Error::NotFound("producer"))?;
-    let detail = detail.join("\n");
     scope
-        .audit(Action::ProducerSet, &subject(&changed), &detail, now)
+        .audit(
+            Action::ProducerSet,
+            &subject(&changed),
+            &changes.join("\n"),
+            now,
+        )
         .await?;
     Ok((changed, true))
+}
+
+/// What of a producer is not as it shall be, a line each.
+fn changes(before: &Model, settings: &Settings) -> Vec<String> {
+    let due = |schedule: &str, zone: &str| format!("{schedule} ({zone})");
+    let grace = settings.grace.unwrap_or(before.grace);
+    [
+        (
+            "schedule",
+            due(settings.schedule.expression(), settings.schedule.zone()),
+            due(&before.schedule, &before.time_zone),
+        ),
+        ("grace", words(grace), words(before.grace)),
+    ]
+    .into_iter()
+    .filter(|(_, is, was)| is != was)
+    .map(|(what, is, was)| format!("{what}: {is}, was {was}"))
+    .collect()
 }
 
 async fn make<R: AtLeast<Editor>>(

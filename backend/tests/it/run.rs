@@ -12,6 +12,10 @@ use crate::{
 
 #[cfg(not(feature = "filterless"))]
 mod follow;
+#[cfg(not(feature = "filterless"))]
+mod producer;
+#[cfg(not(feature = "filterless"))]
+mod slot;
 
 on_each_fence! {
     run_is_told_from_its_start_to_its_end,
@@ -25,17 +29,10 @@ mod life {
     use super::*;
 
     on_both! {
-        producer_is_set_once_and_changed,
-        what_is_no_producer_is_told,
-        tenant_has_only_so_many_producers,
-        slots_without_a_run_are_late_and_then_missed,
-        runs_come_in_pages_without_a_hole,
         repeated_end_changes_nothing,
         run_begins_anew,
         end_without_a_start_counts,
         what_is_no_run_is_told,
-        old_runs_go_and_were_not_missed,
-        deleted_producer_takes_its_runs_along,
         one_request_sees_what_it_has_done,
     }
 }
@@ -309,250 +306,6 @@ async fn foreign_producers_and_runs_are_as_absent(app: TestApp) {
     );
 }
 
-/// The tenant's audit events about producers, the newest first: action, subject and detail.
-async fn events(app: &TestApp) -> Vec<[String; 3]> {
-    let query = format!(
-        "{{ tenant(slug: \"{PROD}\") {{ auditEvents {{ nodes {{ action subject detail }} }} }} }}"
-    );
-    let data = app.data(&app.person("admin"), &query, json!({})).await;
-    let events = data["tenant"]["auditEvents"]["nodes"]
-        .as_array()
-        .unwrap()
-        .clone();
-    let texts = events.iter().map(|event| {
-        ["action", "subject", "detail"].map(|field| event[field].as_str().unwrap().to_owned())
-    });
-    texts
-        .filter(|event| event[1].starts_with("producer"))
-        .collect()
-}
-
-async fn producer_is_set_once_and_changed(app: TestApp) {
-    let first = good(set(&app, &app.prod, PROD, " clock ").await);
-    assert_eq!(first["name"], "clock");
-    assert_eq!(
-        (&first["timeZone"], &first["grace"]),
-        (&json!("UTC"), &json!("1m"))
-    );
-    assert!(
-        first["nextSlot"]
-            .as_str()
-            .unwrap()
-            .ends_with("-01-01T00:00:00Z"),
-        "{first}"
-    );
-    let same = json!({ "schedule": " 0 0  1 1 *", "timeZone": "utc", "grace": "60s" });
-    assert_eq!(
-        good(try_set(&app, &app.prod, PROD, "clock", same).await),
-        first
-    );
-    let made = [
-        "PRODUCER_SET",
-        "producer 1 (clock)",
-        "schedule: 0 0 1 1 * (UTC)\ngrace: 1m",
-    ];
-    assert_eq!(events(&app).await, [made]);
-    let since = "SELECT since FROM producer";
-    let before: Vec<i64> = app.database.read(since).await;
-    let more = json!({ "schedule": YEARLY, "grace": "2d" });
-    let changed = good(try_set(&app, &app.prod, PROD, "clock", more).await);
-    assert_eq!(
-        (&changed["id"], &changed["grace"]),
-        (&first["id"], &json!("48h"))
-    );
-    assert_eq!(events(&app).await[0][2], "grace: 48h, was 1m");
-    // With another grace the same slots are due, with another zone others.
-    assert_eq!(app.database.read::<i64>(since).await, before);
-    // What is left out stays: a program says nothing of how long its people wait for it.
-    let kept = good(set(&app, &app.prod, PROD, "clock").await);
-    assert_eq!(kept["grace"], "48h");
-    let more = json!({ "schedule": YEARLY, "grace": "2d", "timeZone": "Europe/Vienna" });
-    good(try_set(&app, &app.prod, PROD, "clock", more).await);
-    assert_eq!(
-        events(&app).await[0][2],
-        "schedule: 0 0 1 1 * (Europe/Vienna), was 0 0 1 1 * (UTC)"
-    );
-    assert!(app.database.read::<i64>(since).await > before);
-    // Another tenant has its own of the name.
-    good(set(&app, &app.test, TEST, "clock").await);
-    assert_eq!(events(&app).await.len(), 3);
-}
-
-async fn what_is_no_producer_is_told(app: TestApp) {
-    for (name, more, words) in [
-        ("", json!({ "schedule": YEARLY }), "1 to 100 characters"),
-        ("a\nb", json!({ "schedule": YEARLY }), "1 to 100 characters"),
-        ("a", json!({ "schedule": "daily" }), "five fields"),
-        ("a", json!({ "schedule": "0 0 31 2 *" }), "never comes due"),
-        (
-            "a",
-            json!({ "schedule": "*/5 * * * *".repeat(20) }),
-            "200 bytes",
-        ),
-        (
-            "a",
-            json!({ "schedule": YEARLY, "timeZone": "Wien" }),
-            "IANA",
-        ),
-        (
-            "a",
-            json!({ "schedule": YEARLY, "grace": "10ms" }),
-            "1s to 7d",
-        ),
-        (
-            "a",
-            json!({ "schedule": YEARLY, "grace": "8d" }),
-            "1s to 7d",
-        ),
-    ] {
-        let answer = try_set(&app, &app.prod, PROD, name, more).await;
-        assert_eq!(code(&answer), "BAD_USER_INPUT");
-        assert!(message(&answer).contains(words), "{answer}");
-    }
-    assert!(events(&app).await.is_empty());
-}
-
-async fn tenant_has_only_so_many_producers(app: TestApp) {
-    good(set(&app, &app.prod, PROD, "clock").await);
-    app.database
-        .execute(
-            "WITH RECURSIVE more (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM more WHERE n < 500)
-            INSERT INTO producer (tenant_id, id, name, schedule, time_zone, grace, since, changes, created_at)
-            SELECT p.tenant_id, n, 'p' || n, p.schedule, p.time_zone, p.grace, p.since, 0, 0 FROM producer p, more",
-        )
-        .await;
-    let answer = set(&app, &app.prod, PROD, "more").await;
-    assert_eq!(code(&answer), "QUOTA_EXCEEDED");
-    assert!(message(&answer).contains("500 producers"), "{answer}");
-    // Those that are there can be changed, and other tenants are not concerned.
-    good(
-        try_set(
-            &app,
-            &app.prod,
-            PROD,
-            "clock",
-            json!({ "schedule": "* * * * *" }),
-        )
-        .await,
-    );
-    good(set(&app, &app.test, TEST, "more").await);
-    let list = format!("query ($after: String) {{ tenant(slug: \"{PROD}\") {{ producers(first: 300, after: $after) {{ nodes {{ name }}
-        pageInfo {{ endCursor hasNextPage }} }} }} }}");
-    let mut names = Vec::new();
-    let mut after = json!(null);
-    for more in [true, false] {
-        let data = app.data(&app.prod, &list, json!({ "after": after })).await;
-        let page = &data["tenant"]["producers"];
-        names.extend(
-            page["nodes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|of| of["name"].as_str().unwrap().to_owned()),
-        );
-        after = page["pageInfo"]["endCursor"].clone();
-        assert_eq!(page["pageInfo"]["hasNextPage"], more);
-    }
-    assert_eq!(names.len(), 500);
-    assert!(names.is_sorted());
-}
-
-/// A producer that is due each second, since so many seconds ago.
-async fn secondly(app: &TestApp, name: &str, grace: &str, ago: i64) -> i64 {
-    let more = json!({ "schedule": "* * * * * *", "grace": grace });
-    good(try_set(app, &app.prod, PROD, name, more).await);
-    let since = (now() / SECOND - ago) * SECOND;
-    let sql = format!("UPDATE producer SET since = {since} WHERE name = '{name}'");
-    app.database.execute(&sql).await;
-    since
-}
-
-async fn slots_without_a_run_are_late_and_then_missed(app: TestApp) {
-    let since = secondly(&app, "clock", "10s", 30).await;
-    let (begun, odd) = (since + 2 * SECOND, since + 3 * SECOND + 5);
-    good(start(&app, &app.prod, PROD, "clock", json!(begun)).await);
-    good(start(&app, &app.prod, PROD, "clock", json!(odd)).await);
-    let before = now();
-    let page = runs(&app, &app.prod, [0, i64::MAX / 2], 500, json!(null)).await;
-    let after = now();
-    let runs = page["nodes"].as_array().unwrap();
-    let slots: Vec<i64> = runs.iter().map(|run| micros(&run["slot"])).collect();
-    assert!(slots.is_sorted_by(|a, b| a > b), "{slots:?}");
-    assert_eq!(slots.last(), Some(&since));
-    // Each second from the first to the last that is late, and the one between.
-    let count = (slots[0] - since) / SECOND + 2;
-    assert_eq!(slots.len(), usize::try_from(count).unwrap());
-    assert!((before - 10 * SECOND - SECOND..=after - 10 * SECOND).contains(&slots[0]));
-    let mut seen = BTreeMap::new();
-    for run in runs {
-        let (slot, state) = (micros(&run["slot"]), run["state"].as_str().unwrap());
-        match state {
-            "RUNNING" => assert!([begun, odd].contains(&slot)),
-            "LATE" => assert!(slot > before - 20 * SECOND && run["startedAt"].is_null()),
-            "MISSED" => assert!(slot <= after - 20 * SECOND && run["startedAt"].is_null()),
-            other => panic!("{other}"),
-        }
-        *seen.entry(state).or_insert(0) += 1;
-    }
-    assert!(
-        seen["RUNNING"] == 2 && seen["LATE"] >= 9 && seen["MISSED"] >= 8,
-        "{seen:?}"
-    );
-    // By its id, one that has not begun is there only where it was expected.
-    let node = "query ($id: ID!) { node(id: $id) { ... on Run { slot state } } }";
-    for (slot, state) in [
-        (since, json!("MISSED")),
-        (begun, json!("RUNNING")),
-        (odd, json!("RUNNING")),
-        (since - SECOND, Value::Null),
-        (since + 5, Value::Null),
-        (now() / SECOND * SECOND, Value::Null),
-        (i64::MAX, Value::Null),
-        (i64::MIN, Value::Null),
-    ] {
-        let id = seal(["run", PROD, "1", &slot.to_string()]);
-        let data = app.data(&app.prod, node, json!({ "id": id })).await;
-        assert_eq!(data["node"]["state"], state, "{slot}");
-    }
-}
-
-async fn runs_come_in_pages_without_a_hole(app: TestApp) {
-    let since = secondly(&app, "clock", "1s", 40).await;
-    for place in [0, 3, 4, 5, 17] {
-        good(
-            start(
-                &app,
-                &app.prod,
-                PROD,
-                "clock",
-                json!(since + place * SECOND),
-            )
-            .await,
-        );
-    }
-    let range = [since, since + 30 * SECOND];
-    let whole = runs(&app, &app.prod, range, 50, json!(null)).await;
-    assert_eq!(whole["nodes"].as_array().map(Vec::len), Some(30));
-    for first in [1, 4, 29, 30] {
-        let (mut paged, mut after) = (Vec::new(), json!(null));
-        loop {
-            let page = runs(&app, &app.prod, range, first, after.clone()).await;
-            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!after.is_null()));
-            paged.extend(page["nodes"].as_array().unwrap().clone());
-            after = page["pageInfo"]["endCursor"].clone();
-            if page["pageInfo"]["hasNextPage"] == json!(false) {
-                break;
-            }
-        }
-        assert_eq!(json!(paged), whole["nodes"], "{first}");
-    }
-    let nothing = runs(&app, &app.prod, range, 0, json!(null)).await;
-    assert_eq!(nothing["nodes"], json!([]));
-    assert_eq!(nothing["pageInfo"]["hasNextPage"], true);
-    let behind = runs(&app, &app.prod, [0, since], 50, json!(null)).await;
-    assert_eq!(behind["nodes"], json!([]));
-}
-
 async fn repeated_end_changes_nothing(app: TestApp) {
     good(set(&app, &app.prod, PROD, "clock").await);
     good(start(&app, &app.prod, PROD, "clock", json!(5)).await);
@@ -634,77 +387,6 @@ async fn what_is_no_run_is_told(app: TestApp) {
     }
     let page = runs(&app, &app.prod, [0, 9], 50, json!(null)).await;
     assert_eq!(page["nodes"], json!([]));
-}
-
-async fn old_runs_go_and_were_not_missed(app: TestApp) {
-    let since = secondly(&app, "clock", "1s", 5_000).await;
-    // Each but every tenth second has run.
-    app.database
-        .execute(&format!(
-            "WITH RECURSIVE more (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM more WHERE n < 1999)
-            INSERT INTO run (tenant_id, producer_id, slot, seq, started_at, finished_at, points)
-            SELECT p.tenant_id, p.id, p.since + n * {SECOND}, -n, 0, 1, 1 FROM producer p, more WHERE n % 10 > 0"
-        ))
-        .await;
-    for change in 0..64 {
-        let outcome = json!({ "points": change });
-        good(
-            finish(
-                &app,
-                &app.prod,
-                PROD,
-                "clock",
-                since + 1_999 * SECOND,
-                outcome,
-            )
-            .await,
-        );
-        let kept: Vec<i64> = app.database.read("SELECT count(*) FROM run").await;
-        assert_eq!(kept, [if change < 63 { 1_800 } else { 1_000 }], "{change}");
-    }
-    let oldest: Vec<i64> = app.database.read("SELECT min(slot) FROM run").await;
-    let page = runs(
-        &app,
-        &app.prod,
-        [0, oldest[0] + 10 * SECOND],
-        50,
-        json!(null),
-    )
-    .await;
-    let states: Vec<&Value> = page["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| &run["state"])
-        .collect();
-    assert_eq!(states.len(), 10);
-    assert_eq!(states.iter().filter(|state| **state == "MISSED").count(), 1);
-}
-
-async fn deleted_producer_takes_its_runs_along(app: TestApp) {
-    for name in ["clock", "disk"] {
-        set(&app, &app.prod, PROD, name).await;
-        good(start(&app, &app.prod, PROD, name, json!(5)).await);
-    }
-    let delete = "mutation ($id: ID!) { deleteProducer(tenant: \"mcce-g1-prod\", id: $id) {
-        name lastRun { slot } runs(range: { from: 0, to: 9 }) { nodes { slot } } } }";
-    let id = json!({ "id": seal(["producer", PROD, "1"]) });
-    let deleted = good(app.ask(&app.person("admin"), delete, id.clone()).await);
-    assert_eq!(
-        deleted,
-        json!({ "name": "clock", "lastRun": null, "runs": { "nodes": [] } })
-    );
-    assert_eq!(
-        code(&app.ask(&app.person("admin"), delete, id).await),
-        "NOT_FOUND"
-    );
-    let left: Vec<i32> = app.database.read("SELECT producer_id FROM run").await;
-    assert_eq!(left, [2]);
-    let told = ["PRODUCER_DELETED", "producer 1 (clock)", "with 1 runs"];
-    assert_eq!(events(&app).await[0], told);
-    // Its number is not given again.
-    let made = good(set(&app, &app.prod, PROD, "clock").await);
-    assert_eq!(made["id"], json!(seal(["producer", PROD, "3"])));
 }
 
 async fn one_request_sees_what_it_has_done(app: TestApp) {

@@ -159,7 +159,11 @@ async fn apply_sets_how_long_points_are_kept_and_which_producers_are_expected(ap
     );
     assert_eq!(told(week, &[]).await, news);
     let kept = format!("{PROD}: as it was");
+    // Who follows runs is not woken for nothing.
+    let last = "SELECT max(last_run) FROM tenant_counter";
+    let before: Vec<i64> = app.database.read(last).await;
     assert_eq!(told(week, &[]).await, kept);
+    assert_eq!(app.database.read::<i64>(last).await, before);
     // What is not stated stays.
     assert_eq!(told("", &[]).await, kept);
     let other = "    retentionDays: null\n    producers: [{ name: clock, schedule: 0 * * * *, grace: 2m }]\n";

@@ -11,7 +11,7 @@ use sundial::{
 use crate::{
     app::{FOREIGN, PROD, TestApp, rule},
     database::Kind,
-    run::{RUN, SECOND, finish, good, micros, secondly, set, start, try_set},
+    run::{RUN, SECOND, finish, good, micros, set, slot::secondly, start, try_set},
     socket::Socket,
     token,
 };
